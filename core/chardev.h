@@ -1,0 +1,36 @@
+// A character backend: where a UART's bytes go to and come from. Implemented in port/ (stdio, file, unix socket, pty, null) and by tests.
+// Main context, BQL held.
+//
+// Rules
+// - write() takes everything: what the host can't take now is queued on the host side (bounded: a full queue blocks the emulator, never
+//   loses a byte and never changes what the guest sees).
+// - Input comes through the receiver: the backend asks can_receive() first and delivers at most that many bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace monochord {
+
+struct CharReceiver {
+  // How many bytes the device takes now (0: none; it calls accept_input() when it can again).
+  size_t (*can_receive)(void* opaque) = nullptr;
+  void (*receive)(void* opaque, const uint8_t* bytes, size_t size) = nullptr;
+  void* opaque = nullptr;
+};
+
+class CharBackend {
+ public:
+  virtual ~CharBackend() = default;
+  virtual void write(const uint8_t* bytes, size_t size) = 0;
+  // The receiver can take bytes again.
+  virtual void accept_input() {}
+  // Pushes out what is queued; called before the process ends.
+  virtual void flush() {}
+  void set_receiver(const CharReceiver& receiver) { receiver_ = receiver; }
+
+ protected:
+  CharReceiver receiver_;
+};
+
+}  // namespace monochord

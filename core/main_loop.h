@@ -1,0 +1,72 @@
+// The one loop: main_loop_wait() handles fds, bottom halves and timers; the run loop gives each hart its slice, round robin.
+//
+// Rules
+// - All here is main context with the BQL held, but for the functions marked "any context".
+// - A bottom half scheduled by the guest's own action (a store to a device) runs at an instruction boundary that depends only on the guest:
+//   right after the instruction that scheduled it. Where a host signal ended a slice never shows.
+// - fd callbacks run as bottom halves between slices, never in the handler.
+// - exit() is never called from handler context: requests are flags that the loop reads.
+#pragma once
+
+#include <cstdint>
+
+#include "core/cpu.h"
+
+extern "C" {
+typedef struct QEMUBH QEMUBH;
+typedef void QEMUBHFunc(void* opaque);
+typedef void IOHandler(void* opaque);
+
+QEMUBH* qemu_bh_new(QEMUBHFunc* cb, void* opaque);
+void qemu_bh_schedule(QEMUBH* bh);  // any context; idempotent until it runs
+void qemu_bh_cancel(QEMUBH* bh);
+void qemu_bh_delete(QEMUBH* bh);
+
+// Watches an fd; null handlers stop watching that direction, both null remove it.
+void qemu_set_fd_handler(int fd, IOHandler* fd_read, IOHandler* fd_write, void* opaque);
+
+// Something happened that the loop must look at; any context.
+void qemu_notify_event(void);
+// One turn: ready fds, bottom halves, due timers. Waits (idle) only if `nonblocking` is false and there is nothing to do.
+void main_loop_wait(int nonblocking);
+}
+
+namespace monochord {
+
+enum class RunState : uint8_t { kPrelaunch, kRunning, kPaused, kDebug, kShutdown };
+enum class ShutdownCause : uint8_t { kNone, kGuestShutdown, kGuestReset, kHostSignal, kHostQuit, kHostError };
+
+RunState runstate();
+void vm_start();                                            // ticks on, VIRTUAL on, harts resumed
+void vm_stop(RunState why);                                 // the reverse
+void pause_all_vcpus();
+void resume_all_vcpus();
+
+void qemu_system_reset_request(ShutdownCause cause);        // any context; acted on by the loop
+void qemu_system_shutdown_request(ShutdownCause cause, int exit_status);  // any context
+
+// Told at system reset (devices, then harts), in order of registration.
+void register_reset_handler(void (*reset)(void* opaque), void* opaque);
+void qemu_system_reset();
+
+struct RunOptions {
+  bool reset_is_shutdown = false;      // -no-reboot
+  // After a slice that ended in a breakpoint or a finished single step (GDB). May be null.
+  void (*on_debug)(void* opaque, Cpu& cpu, ExecExit why) = nullptr;
+  void* opaque = nullptr;
+};
+
+// Runs until a shutdown was requested; returns the exit status.
+int run_loop(const RunOptions& options);
+
+// Runs the machine until exactly `count` further instructions were started on all harts together, or a shutdown request. The primitive
+// below GDB's stepping, traces and replay.
+ExecExit run_exactly(uint64_t count);
+
+// GDB: execute exactly one instruction of this hart (interrupts are held off when `hold_interrupts`).
+ExecExit single_step(Cpu& cpu, bool hold_interrupts);
+
+// Instructions started by all harts together since power-on: the stamp of events. Any context (see Cpu::instructions).
+uint64_t total_instructions();
+
+}  // namespace monochord

@@ -1,0 +1,106 @@
+// What the timer subsystem needs from the host that it runs on: clocks, one alarm, and the mask.
+//
+// The mask is the lowest thing in the house. "Masked" means: the alarm's handler may not run timers now. It stands where QEMU
+// has the BQL, the locks of the timer lists and the sequence lock of the clocks: there is one thread, so the only other party is
+// the handler, and keeping it out is all that a lock would do.
+//
+// Rules
+// - timer_mask_enter() and timer_mask_leave() nest; only the outermost leave opens the mask and runs what came in between.
+// - Lazy masking (ops->set_masked is NULL): entering and leaving write a counter, no system call. A signal that finds the mask closed only
+//   marks itself pending.
+// - Strict masking (ops->set_masked is set): the outermost enter and leave really block and unblock the signal. For tests.
+// - Handler context is a flag, not a stack: timer_mask.in_handler is set while callbacks run, in the signal handler itself or
+//   from timer_mask_leave(). The depth is then at least 1, so a callback that enters and leaves the mask runs nothing.
+// - All functions here may be called from main or handler context, unless they say otherwise. C11 and C++.
+#ifndef TIMER_HOST_H
+#define TIMER_HOST_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Places inside leaving the mask where a test may want a signal to arrive.
+typedef enum TimerMaskWindow {
+  kMaskWindowBeforeOpen,     // outermost leave, depth still 1
+  kMaskWindowOpen,           // depth 0, pending not yet looked at
+  kMaskWindowBeforePending,  // about to run what is pending, flag not yet cleared
+  kMaskWindowAfterRun,       // callbacks ran, depth about to go back to 0
+} TimerMaskWindow;
+
+// The host, as a table of functions. `opaque` is what was given to timer_host_install().
+typedef struct TimerHostOps {
+  // Nanoseconds of a clock that never jumps; the origin has no meaning.
+  int64_t (*monotonic_ns)(void* opaque);
+  // Nanoseconds since 1970-01-01 UTC; may jump in both directions.
+  int64_t (*wall_ns)(void* opaque);
+  // A cycle counter of the host (QEMU's cpu_get_host_ticks).
+  int64_t (*host_ticks)(void* opaque);
+  // Arms the one host timer for `deadline_ns` on the monotonic clock; INT64_MAX disarms it. A deadline in the past fires at once.
+  void (*arm)(void* opaque, int64_t deadline_ns);
+  // Strict masking: blocks (true) or unblocks (false) the signal for real. NULL: lazy masking.
+  void (*set_masked)(void* opaque, bool masked);
+  // Test hook, called in each window of an outermost leave. NULL in production.
+  void (*mask_window)(void* opaque, TimerMaskWindow window);
+  // Asks the loop that runs the guest to leave at its next check (core hands this in; NULL without an emulator).
+  void (*kick)(void* opaque);
+  // After a run of the handler the timer is armed no sooner than this many ns from its end (starvation floor); 0: no floor.
+  int64_t rearm_floor_ns;
+  // True on hosts where ptimer slows very short periods (its 10 µs floor).
+  bool ptimer_floor;
+} TimerHostOps;
+
+// Installs the host; `ops` is not copied and must outlive every use. Call before init_clocks(), or between two runs of a test.
+void timer_host_install(const TimerHostOps* ops, void* opaque);
+
+typedef struct TimerMask {
+  volatile sig_atomic_t depth;       // 0: open
+  volatile sig_atomic_t pending;     // a signal came while it was closed
+  volatile sig_atomic_t in_handler;  // callbacks are running
+  volatile sig_atomic_t slow;        // strict masking or a window hook is installed: take the out-of-line path
+} TimerMask;
+extern TimerMask timer_mask;
+
+void timer_mask_enter_slow(void);  // out of line part of timer_mask_enter
+void timer_mask_leave_slow(void);  // out of line part of timer_mask_leave: strict masking and window hooks
+void timer_mask_run_pending(void); // runs pending callbacks in handler context; the mask is open on entry and on return
+
+static inline void timer_signal_fence(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+static inline void timer_mask_enter(void) {
+  if (__builtin_expect(timer_mask.slow != 0, 0)) {
+    timer_mask_enter_slow();
+    return;
+  }
+  timer_mask.depth = timer_mask.depth + 1;
+  timer_signal_fence();
+}
+
+static inline void timer_mask_leave(void) {
+  if (__builtin_expect(timer_mask.slow != 0, 0)) {
+    timer_mask_leave_slow();
+    return;
+  }
+  timer_signal_fence();
+  // A plain decrement is enough: a handler always leaves the counter as it found it.
+  timer_mask.depth = timer_mask.depth - 1;
+  timer_signal_fence();
+  if (__builtin_expect(timer_mask.depth == 0 && timer_mask.pending, 0)) timer_mask_run_pending();
+}
+
+static inline bool timer_in_handler(void) { return timer_mask.in_handler != 0; }
+
+// The body of the host's alarm handler (or of a virtual host's "signal now"): runs the timers in handler context when the mask is
+// open, else marks the signal pending. Returns whether it ran them. Preserves errno.
+bool timer_host_signal(void);
+
+// Recomputes the host alarm from all lists now, also to a later time (after the clocks were paused or resumed).
+void timer_host_rearm(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

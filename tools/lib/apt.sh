@@ -69,7 +69,7 @@ private_apt() {
   )
   if [ "$root" = trixie ]; then
     options+=(-o "Dir::State=$dir" -o "Dir::State::status=$dir/status" -o APT::Sandbox::User=root
-      -o APT::Architecture=riscv64 -o APT::Architectures::=riscv64)
+      -o APT::Architecture=riscv64 -o APT::Architectures=riscv64)
   elif [ "$(id -u)" -eq 0 ]; then
     options+=(-o APT::Sandbox::User=root)
   fi

@@ -55,8 +55,9 @@ find_mirrors() {
     die "apt knows no mirror of Debian's main archive: /etc/apt names none, or 'apt-get update' can't reach it"
 }
 
-# private_apt ROOT COMMAND...: apt-get, apt-cache with ROOT's lists. `trixie` also has its own architecture and an
-# empty package status, as nothing of it is ever installed; `backports` stands over the machine's own status.
+# private_apt ROOT COMMAND...: apt-get, apt-cache with ROOT's lists. The roots:
+#   trixie     Debian 13 for riscv64, and sources; an empty package status of its own: nothing of it is ever installed
+#   backports  bookworm and bookworm-backports over the machine's own package status, to install QEMU
 private_apt() {
   local root="$1" tool="$2" dir="$cache_dir/apt/$1"
   shift 2
@@ -67,11 +68,10 @@ private_apt() {
     -o Acquire::Languages=none -o Acquire::Retries=2 -o Acquire::http::Timeout=30
     -o APT::Get::List-Cleanup=false -o APT::Update::Post-Invoke-Success= -o DPkg::Lock::Timeout=300
   )
+  [ "$(id -u)" -ne 0 ] || options+=(-o APT::Sandbox::User=root)
   if [ "$root" = trixie ]; then
-    options+=(-o "Dir::State=$dir" -o "Dir::State::status=$dir/status" -o APT::Sandbox::User=root
+    options+=(-o "Dir::State=$dir" -o "Dir::State::status=$dir/status"
       -o APT::Architecture=riscv64 -o APT::Architectures=riscv64)
-  elif [ "$(id -u)" -eq 0 ]; then
-    options+=(-o APT::Sandbox::User=root)
   fi
   "$tool" "${options[@]}" "$@"
 }
@@ -128,7 +128,7 @@ download() {
 
 run_download() {
   local command=(download)
-  [ "$2" = deb ] || command=(source --download-only)
+  [ "$2" = deb ] || command=(source --download-only --tar-only)
   local out="$build_dir/log/apt-$1.log" progress=(-q)
   if [ -t 1 ]; then progress=() out=/dev/stdout; fi
   (cd "$4" && private_apt "$1" apt-get "${progress[@]}" "${command[@]}" "$3") >"$out" 2>&1
@@ -140,9 +140,11 @@ download_size() {
   [ "$2" = deb ] && [ -n "$size" ] && printf '%s MB' "$(((size + 999999) / 1000000))" || printf 'source'
 }
 
-# unpack_source ROOT NAME DIR: a Debian source package with Debian's patches applied.
+# unpack_source ROOT NAME DIR: the upstream tarball of a Debian source package. (Debian's patches to the three that we
+# build are about its packaging; without them neither dpkg-dev nor the rest of the source package is needed.)
 unpack_source() {
   download "$1" source "$2"
   rm -rf "$3"
-  quietly "unpacking $2" dpkg-source --no-check -x "$downloaded"/*.dsc "$3"
+  mkdir -p "$3"
+  quietly "unpacking $2" tar -x -f "$(echo "$downloaded"/*.orig.tar.*)" -C "$3" --strip-components=1
 }

@@ -1,0 +1,1 @@
+set(TCG_RISCV_SOURCES)

@@ -1,0 +1,37 @@
+// Address translation: Sv39/48/57 page walks with Svadu/Svade, Svpbmt, Svnapot, and PMP. The TLB (tcg/exec/tlb.h) is filled from here only.
+// Main context, BQL held (page tables are guest memory: A/D updates are stores). A fault comes only from a fresh walk.
+// Source: Privileged manual, chapters 12.3-12.6 (Supervisor), 3.7 (PMP); Svadu, Svpbmt, Svnapot, Svinval chapters.
+#pragma once
+
+#include "tcg/riscv/cpu.h"
+
+namespace monochord {
+
+// How an access is checked: decided by privilege, MPRV, SUM and MXR. One TLB each.
+struct MmuMode {
+  uint8_t priv;   // effective privilege (MPRV applied for loads and stores)
+  bool sum;
+  bool mxr;
+};
+MmuMode mmu_mode(const RiscvCpu& cpu, AccessType type);
+
+struct Translation {
+  Trap trap;                 // set: nothing else is valid
+  uint64_t paddr = 0;
+  // What the whole 4 KiB page allows under this mode, so that a TLB entry may answer for it: permission, A/D and PMP included. A page that PMP
+  // cuts into pieces allows nothing here (each access walks).
+  bool page_readable = false;
+  bool page_writable = false;   // D is set, so stores need no walk
+  bool page_executable = false;
+};
+
+// Translates and checks one access of `size` bytes that does not cross a page; sets A/D where Svadu says so.
+Translation mmu_translate(RiscvCpu& cpu, uint64_t vaddr, unsigned size, AccessType type, const MmuMode& mode);
+
+// The same without side effects and permission checks, for GDB and the monitor. False where it does not translate.
+bool mmu_debug_translate(const RiscvCpu& cpu, uint64_t vaddr, uint64_t* paddr);
+
+// PMP alone: whether [paddr, paddr+size) may be accessed at this privilege.
+bool pmp_check(const HartState& state, uint64_t paddr, uint64_t size, AccessType type, uint8_t priv);
+
+}  // namespace monochord

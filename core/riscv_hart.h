@@ -39,6 +39,8 @@ struct RiscvHartPort {
   std::vector<std::string> isa_extensions;  // riscv,isa-extensions: "i", "m", ...
   const char* mmu_type;                     // "riscv,sv57", or null without an MMU
   unsigned cbo_block_size;                  // bytes; 0 without Zicbom/Zicboz
+  // mtime was written and jumped: compare stimecmp again (queue it, this may be handler context). May be null.
+  void (*time_changed)(void* opaque) = nullptr;
 };
 
 }  // namespace monochord

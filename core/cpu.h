@@ -2,6 +2,10 @@
 //
 // Rules
 // - exec() is called by the run loop in main context with the BQL held; it releases it while guest code runs.
+// - exec() clears exit_request on entry, before it releases the BQL. It looks at exit_request at every budget check, and after each instruction
+//   that took the BQL in a slow path it looks at leave_after_insn: if set, it leaves right after that instruction (ExecExit::kRequest).
+// - exec() starts at least one block whenever exit_request is clear after the BQL was released, so a storm of kicks slows a hart but never stops it.
+// - The run loop clears `halted` before exec() when has_work() is true; exec() sets it when the hart executes wfi and has no work.
 // - cpu_interrupt(), cpu_reset_interrupt(), qemu_cpu_kick(), cpu_exit() and async_run_on_cpu() may be called in both contexts with the BQL held.
 //   Everything else is main context.
 // - In handler context hart-private state (registers, TLBs, decoded code) is off limits: queue it with async_run_on_cpu().
@@ -83,8 +87,12 @@ class Cpu {
   // --- state that the loop and the handler share -------------------------------------------------------------------
   const int cpu_index;
   volatile sig_atomic_t exit_request = 0;       // leave guest code at the next budget check
+  // The running instruction's own action (a store to a device, a CSR write) wants the loop: leave right after it, at a boundary that depends
+  // on the guest alone. Set in main context only, cleared by the run loop.
+  volatile sig_atomic_t leave_after_insn = 0;
   volatile uint32_t interrupt_request = 0;      // bits of CPU_INTERRUPT_*: written under the mask only
   bool halted = false;                          // in wfi
+  bool interrupts_held = false;                 // exec() takes no interrupt (a debugger steps)
   bool stop = false;                            // pause_all_vcpus asked
   bool stopped = false;                         // and it has
 
@@ -97,13 +105,15 @@ enum : uint32_t {
   CPU_INTERRUPT_EXIT = 1u << 1,  // leave guest code, nothing else
 };
 
-// Sets bits and makes the hart look: a full kick when it isn't the caller, else only exit_request. Idempotent.
+// Sets bits and makes the hart look: a full kick from a callback, else only exit_request. A hart that sleeps gets its turn at the running hart's
+// next budget check. Idempotent.
 void cpu_interrupt(Cpu& cpu, uint32_t mask);
 void cpu_reset_interrupt(Cpu& cpu, uint32_t mask);
 // Makes the hart leave guest code at its next check, or the idle wait. Idempotent: 1000 kicks are one exit.
 void qemu_cpu_kick(Cpu& cpu);
 void cpu_exit(Cpu& cpu);
-// False in every timer callback (a callback is somebody else), true in main context for the hart that runs.
+// False in every timer callback (a callback is somebody else), true in main context: there is one thread, so no other hart is in the middle
+// of anything.
 bool qemu_cpu_is_self(const Cpu& cpu);
 // Queues `work` and kicks; it runs in main context before the hart's next block. Allocates nothing.
 void async_run_on_cpu(Cpu& cpu, CpuWork& work);

@@ -1,1 +1,11 @@
-set(CORE_LOOP_SOURCES)
+# The heart: mask levels, harts, queued work, bottom halves, fds, the run loop.
+set(CORE_LOOP_SOURCES
+  bql.cpp
+  bottom_half.cpp
+  cpu.cpp
+  fd_handler.cpp
+  host.cpp
+  main_loop.cpp
+  run_loop.cpp
+  runstate.cpp
+  work_queue.cpp)

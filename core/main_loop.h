@@ -5,8 +5,12 @@
 // - A bottom half scheduled by the guest's own action (a store to a device) runs at an instruction boundary that depends only on the guest:
 //   right after the instruction that scheduled it. Where a host signal ended a slice never shows.
 // - fd callbacks run as bottom halves between slices, never in the handler.
+// - Where a host signal ended a slice, the same hart goes on with the rest of its slice, so it never shows. Slices are counted in instructions.
 // - exit() is never called from handler context: requests are flags that the loop reads.
+// - Start-up: timer_host_install, init_clocks(qemu_timer_notify_cb), set_host, bql_lock(), build the machine, vm_start() (not with -S), run_loop().
 #pragma once
+
+#include <qemu/timer.h>
 
 #include <cstdint>
 
@@ -27,6 +31,8 @@ void qemu_set_fd_handler(int fd, IOHandler* fd_read, IOHandler* fd_write, void* 
 
 // Something happened that the loop must look at; any context.
 void qemu_notify_event(void);
+// TimerHostOps.kick: makes the hart that runs leave at its next budget check. Async-signal-safe.
+void qemu_kick_current(void* opaque);
 // One turn: ready fds, bottom halves, due timers. Waits (idle) only if `nonblocking` is false and there is nothing to do.
 void main_loop_wait(int nonblocking);
 }
@@ -42,11 +48,13 @@ void vm_stop(RunState why);                                 // the reverse
 void pause_all_vcpus();
 void resume_all_vcpus();
 
-void qemu_system_reset_request(ShutdownCause cause);        // any context; acted on by the loop
-void qemu_system_shutdown_request(ShutdownCause cause, int exit_status);  // any context
+// Any context, async-signal-safe too; acted on by the loop. The first shutdown request wins.
+void qemu_system_reset_request(ShutdownCause cause);
+void qemu_system_shutdown_request(ShutdownCause cause, int exit_status);
 
 // Told at system reset (devices, then harts), in order of registration.
 void register_reset_handler(void (*reset)(void* opaque), void* opaque);
+void unregister_reset_handler(void (*reset)(void* opaque), void* opaque);
 void qemu_system_reset();
 
 struct RunOptions {
@@ -56,14 +64,15 @@ struct RunOptions {
   void* opaque = nullptr;
 };
 
-// Runs until a shutdown was requested; returns the exit status.
+// Runs until a shutdown was requested; returns the exit status. Does not start the machine: call vm_start() first, or later (-S, GDB).
 int run_loop(const RunOptions& options);
 
-// Runs the machine until exactly `count` further instructions were started on all harts together, or a shutdown request. The primitive
-// below GDB's stepping, traces and replay.
+// Runs the (started) machine until exactly `count` further instructions were started on all harts together: kBudget. Or until a shutdown
+// request or a stop: kRequest; or a breakpoint: kBreakpoint. The primitive below GDB's stepping, traces and replay.
 ExecExit run_exactly(uint64_t count);
 
-// GDB: execute exactly one instruction of this hart (interrupts are held off when `hold_interrupts`).
+// GDB: execute exactly one instruction of this hart (interrupts are held off when `hold_interrupts`), of a stopped machine; a breakpoint at the
+// current pc does not count. Bottom halves and work that the instruction scheduled have run when it returns. kBudget, or kHalted in wfi.
 ExecExit single_step(Cpu& cpu, bool hold_interrupts);
 
 // Instructions started by all harts together since power-on: the stamp of events. Any context (see Cpu::instructions).

@@ -1,0 +1,49 @@
+// What the files of the loop share: bottom halves, fd handlers, queued work and requests, as main_loop.cpp and run_loop.cpp see them.
+// Main context with the BQL held, unless it says otherwise. Not for other rooms: use core/main_loop.h.
+#pragma once
+
+#include <signal.h>
+
+#include "core/cpu.h"
+#include "core/main_loop.h"
+
+namespace monochord {
+
+// --- bottom_half.cpp ------------------------------------------------------------------------------------
+bool bottom_halves_scheduled();  // any context
+// Runs them, and those that they schedule, to the end; bounded: true when some are left.
+bool run_bottom_halves();
+
+// --- fd_handler.cpp -------------------------------------------------------------------------------------
+bool fds_may_be_ready();  // any context
+// Asks the system and calls the handlers of ready fds; bounded work. True when some handler ran.
+bool dispatch_fds();
+
+// --- work_queue.cpp -------------------------------------------------------------------------------------
+bool queued_work_pending();  // any context
+void run_queued_work();      // each item that was queued before the call, once
+
+// --- requests (runstate.cpp) ----------------------------------------------------------------------------
+struct LoopRequests {
+  volatile sig_atomic_t notified = 0;        // qemu_notify_event
+  volatile sig_atomic_t reset = 0;           // a ShutdownCause
+  volatile sig_atomic_t shutdown = 0;        // a ShutdownCause
+  volatile sig_atomic_t exit_status = 0;     // of the shutdown
+};
+extern LoopRequests loop_requests;
+
+// The guest's own action (main context while a hart runs) leaves right after its instruction; a callback's leaves at the next budget check.
+void leave_for_loop();
+// A sleeping hart got work while another runs: the run loop gives it the next turn.
+extern volatile sig_atomic_t rr_yield;
+
+// One turn of the loop without waiting: bottom halves, fds, queued work. True when bottom halves or fds still want another turn soon.
+bool loop_turn();
+// Anything at all that the loop would do without waiting (see "Idle" in core/main_loop.h). Any context.
+bool loop_has_work();
+// Main context, no hart running: waits in the host until there may be something to do.
+void loop_idle_wait();
+// A hart that may run now.
+bool cpu_can_run(const Cpu& cpu);
+
+}  // namespace monochord

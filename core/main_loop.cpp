@@ -1,0 +1,79 @@
+// One turn of the loop, and the wait.
+#include "core/main_loop.h"
+
+#include "core/host.h"
+#include "core/loop_internal.h"
+
+namespace monochord {
+
+bool cpu_can_run(const Cpu& cpu) {
+  if (runstate() != RunState::kRunning || cpu.stop || cpu.stopped) return false;
+  return !cpu.halted || cpu.has_work();
+}
+
+bool loop_turn() {
+  CHECK(bql_locked() && !in_handler_context());
+  // What signals set from here on is seen by this turn or by the next one.
+  bql_kick_pending = 0;
+  loop_requests.notified = 0;
+  // What the guest itself scheduled comes first: it may not depend on which fds happen to be ready.
+  bool more = run_bottom_halves();
+  run_queued_work();
+  if (dispatch_fds()) {
+    more = run_bottom_halves();
+    run_queued_work();
+  }
+  for (Cpu* cpu : cpu_list()) {
+    if (cpu->stop && cpu != current_cpu) {
+      cpu->stop = false;
+      cpu->stopped = true;
+    }
+  }
+  return more || fds_may_be_ready();
+}
+
+bool loop_has_work() {
+  if (loop_requests.notified || loop_requests.reset || loop_requests.shutdown) return true;
+  if (bottom_halves_scheduled() || fds_may_be_ready() || queued_work_pending()) return true;
+  for (const Cpu* cpu : cpu_list()) {
+    if (cpu_can_run(*cpu)) return true;
+  }
+  return false;
+}
+
+static bool idle_has_work(void*) {
+  // Not the running harts alone: anything at all, or the wait would sleep over it.
+  return timer_mask.pending || loop_has_work();
+}
+
+void loop_idle_wait() {
+  CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
+  host().idle_wait(idle_has_work, nullptr);
+  CHECK(bql_locked());
+}
+
+}  // namespace monochord
+
+using namespace monochord;
+
+void qemu_notify_event(void) {
+  loop_requests.notified = 1;
+  leave_for_loop();
+  bql_signal_kick();  // the caller may be a signal handler that interrupted anything
+}
+
+void qemu_kick_current(void*) {
+  Cpu* running = current_cpu;
+  if (running != nullptr) running->exit_request = 1;
+}
+
+void main_loop_wait(int nonblocking) {
+  CHECK(bql_locked() && !in_handler_context());
+  const bool more = loop_turn();
+  if (!nonblocking && !more && !loop_has_work()) loop_idle_wait();
+  // Due timers, also where their signal has not come yet.
+  bql_unlock();
+  timer_host_signal();
+  bql_lock();
+  loop_turn();
+}

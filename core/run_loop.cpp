@@ -1,0 +1,157 @@
+// The run loop: gives each hart its slice, round robin, and does what was asked for between two slices.
+//
+// Slices are counted in instructions, and a hart that left early (a kick, a signal) goes on with what is left of its slice: which hart runs
+// when is a function of what the guest does and of the interrupts it gets, never of where a signal happened to end a slice.
+#include <algorithm>
+
+#include "core/loop_internal.h"
+
+namespace monochord {
+
+namespace {
+
+// One hart has the machine for itself; this is only a number that no hart reaches soon.
+constexpr int64_t kSliceAlone = int64_t{1} << 40;
+// Several harts: short enough that one that spins for another does not spin long, long enough that entering costs nothing.
+constexpr int64_t kSliceShared = 100'000;
+// Bottom halves or fds want another turn soon, but the guest must get on.
+constexpr int64_t kSliceShort = 10'000;
+
+struct RoundRobin {
+  size_t index = SIZE_MAX;  // whose slice it is; the first is the one after
+  int64_t left = 0;         // instructions left of it
+};
+RoundRobin rr;
+
+Cpu* pick_cpu() {
+  const std::vector<Cpu*>& cpus = cpu_list();
+  if (cpus.empty()) return nullptr;
+  const bool yield = rr_yield != 0;
+  rr_yield = 0;
+  if (rr.index < cpus.size() && rr.left > 0 && !yield && cpu_can_run(*cpus[rr.index])) return cpus[rr.index];
+  for (size_t i = 1; i <= cpus.size(); i++) {
+    const size_t index = (rr.index + i) % cpus.size();
+    if (!cpu_can_run(*cpus[index])) continue;
+    rr.index = index;
+    rr.left = cpus.size() == 1 ? kSliceAlone : kSliceShared;
+    return cpus[index];
+  }
+  return nullptr;
+}
+
+ExecExit exec_slice(Cpu& cpu, int64_t budget) {
+  CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
+  if (cpu.halted && cpu.has_work()) cpu.halted = false;
+  cpu.leave_after_insn = 0;
+  current_cpu = &cpu;
+  const ExecExit why = cpu.exec(budget);
+  current_cpu = nullptr;
+  CHECK(bql_locked() && !in_handler_context());
+  return why;
+}
+
+// Acts on a reset request. True if a shutdown was asked for.
+bool handle_requests(const RunOptions& options) {
+  if (loop_requests.reset) {
+    const ShutdownCause cause = static_cast<ShutdownCause>(loop_requests.reset);
+    loop_requests.reset = 0;
+    if (options.reset_is_shutdown) {
+      qemu_system_shutdown_request(cause, 0);
+    } else {
+      qemu_system_reset();
+      rr = RoundRobin{};
+    }
+  }
+  return loop_requests.shutdown != 0;
+}
+
+struct RunResult {
+  ExecExit why;
+  bool shutdown;
+};
+
+// Runs until `count` instructions were started (negative: no such end), a shutdown was asked for, or, when `leave_when_stopped`, the machine
+// was stopped.
+RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_stopped) {
+  for (;;) {
+    const bool more = loop_turn();
+    if (handle_requests(options)) return {ExecExit::kRequest, true};
+    if (count == 0) return {ExecExit::kBudget, false};
+    if (leave_when_stopped && runstate() != RunState::kRunning) return {ExecExit::kRequest, false};
+
+    Cpu* cpu = pick_cpu();
+    if (cpu == nullptr) {
+      if (!loop_has_work()) loop_idle_wait();
+      continue;
+    }
+    int64_t budget = rr.left;
+    if (more) budget = std::min(budget, kSliceShort);
+    if (count > 0) budget = std::min(budget, count);
+    const uint64_t before = cpu->instructions();
+    const ExecExit why = exec_slice(*cpu, budget);
+    const int64_t done = static_cast<int64_t>(cpu->instructions() - before);
+    CHECK_MSG(done >= 0 && done <= budget, "a hart ran past its budget");
+    if (why == ExecExit::kHalted) cpu->halted = true;
+    rr.left -= done;
+    if (count > 0) count -= done;
+    if (why == ExecExit::kBreakpoint || why == ExecExit::kWatchpoint) {
+      vm_stop(RunState::kDebug);
+      if (options.on_debug != nullptr) options.on_debug(options.opaque, *cpu, why);
+      if (leave_when_stopped) return {why, false};
+    }
+  }
+}
+
+const RunOptions* running_options = nullptr;
+
+}  // namespace
+
+int run_loop(const RunOptions& options) {
+  CHECK(bql_locked() && !in_handler_context());
+  CHECK_MSG(running_options == nullptr, "run_loop does not nest");
+  running_options = &options;
+  run_machine(options, -1, false);
+  running_options = nullptr;
+  const int status = loop_requests.exit_status;
+  vm_stop(RunState::kShutdown);
+  loop_requests.shutdown = 0;
+  loop_requests.exit_status = 0;
+  return status;
+}
+
+ExecExit run_exactly(uint64_t count) {
+  CHECK(bql_locked() && !in_handler_context() && count <= INT64_MAX);
+  const RunOptions none;
+  return run_machine(running_options != nullptr ? *running_options : none, static_cast<int64_t>(count), true).why;
+}
+
+ExecExit single_step(Cpu& cpu, bool hold_interrupts) {
+  CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
+  loop_turn();
+  if (cpu.halted && !cpu.has_work()) return ExecExit::kHalted;
+  const bool held = cpu.interrupts_held;
+  cpu.interrupts_held = hold_interrupts;
+  const uint64_t before = cpu.instructions();
+  ExecExit why = ExecExit::kRequest;
+  // A kick may end exec() before its instruction: try again, the starvation floor of the alarm lets one through.
+  while (why == ExecExit::kRequest && cpu.instructions() == before) {
+    why = exec_slice(cpu, 1);
+    if (why == ExecExit::kBreakpoint) {
+      const uint64_t pc = cpu.pc();
+      cpu.remove_breakpoint(pc);
+      why = exec_slice(cpu, 1);
+      cpu.insert_breakpoint(pc);
+    }
+    loop_turn();
+  }
+  cpu.interrupts_held = held;
+  return cpu.halted && !cpu.has_work() ? ExecExit::kHalted : ExecExit::kBudget;
+}
+
+uint64_t total_instructions() {
+  uint64_t sum = 0;
+  for (const Cpu* cpu : cpu_list()) sum += cpu->instructions();
+  return sum;
+}
+
+}  // namespace monochord

@@ -1,5 +1,7 @@
 // Flattened device tree: a small builder over libfdt, for the generated tree and for editing one given with -dtb.
 // Main context. Running out of space grows the blob; names and values are the caller's.
+// Paths begin with / and are exact: "/soc/uart" is not "/soc/uart@10000000". Setting a property of a missing node makes the node.
+// libfdt puts a new node in front of its siblings, so a tree lists them in the reverse order of their making (QEMU's does, too).
 // Source: Devicetree Specification v0.4; libfdt.
 #pragma once
 
@@ -16,6 +18,8 @@ namespace monochord {
 
 class FdtBuilder {
  public:
+  static constexpr size_t kSizeMax = 16 << 20;                   // bytes of a tree from outside
+
   FdtBuilder();                                                  // an empty tree
   static Result<FdtBuilder> from_blob(std::span<const uint8_t> blob);  // a checked copy of a given one
 
@@ -35,7 +39,8 @@ class FdtBuilder {
   std::vector<uint8_t> finish();
 
  private:
-  int node(std::string_view path) const;
+  int node(std::string_view path) const;                         // offset, or a negative libfdt error
+  int make_node(std::string_view path);
   void set(std::string_view path, const char* name, const void* data, size_t size);
   void grow();
   std::vector<uint8_t> blob_;

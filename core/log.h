@@ -49,6 +49,8 @@ void log_write(const char* text, size_t size);
 Result<uint32_t> parse_log_items(const char* text);
 Status open_log_file(const char* path);
 std::string log_help();  // for -d help
+// Writes all of it to a descriptor that may be non-blocking (a terminal shared with the console); gives up when nobody reads for a second.
+void write_all(int fd, const char* text, size_t size);
 
 // One line to stderr: "monochord: warning: ..." / "monochord: ...". Not part of -d.
 [[gnu::format(printf, 1, 2)]] void warn_report(const char* format, ...);

@@ -1,1 +1,6 @@
-set(CORE_MEMORY_SOURCES)
+# Memory, loaders, device tree, log, trace points.
+set(CORE_MEMORY_SOURCES
+  check.cpp result.cpp log.cpp suggest.cpp
+  memory_region.cpp flat_view.cpp address_space.cpp mtree.cpp
+  fdt.cpp
+  trace.cpp trace_text.cpp)

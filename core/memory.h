@@ -42,14 +42,15 @@ class MemoryRegion {
   MemoryRegion(const MemoryRegion&) = delete;
   MemoryRegion& operator=(const MemoryRegion&) = delete;
 
-  // Each region is initialised once, before it is added to a container. `name` is static text.
+  // Each region is initialised once, before it is added to a container. `name` is static text, `size` in bytes and not 0. The last byte of the
+  // 64-bit space belongs to nobody: a size of UINT64_MAX reaches up to it, and what would go beyond is cut off there.
   void init_container(const char* name, uint64_t size);
   void init_ram(const char* name, uint8_t* host, uint64_t size);  // `host` stays the caller's
   void init_rom(const char* name, uint8_t* host, uint64_t size);
   void init_io(const char* name, const MemoryRegionOps* ops, void* opaque, uint64_t size);
   void init_alias(const char* name, MemoryRegion& target, uint64_t offset, uint64_t size);
 
-  // Higher priority covers lower where children overlap.
+  // Higher priority covers lower where children overlap, the newer child an older one of the same priority, and any child its parent.
   void add_subregion(uint64_t offset, MemoryRegion& child, int priority = 0);
   void remove_subregion(MemoryRegion& child);
 
@@ -127,6 +128,8 @@ class AddressSpace {
   // context: it must only queue (async_run_on_cpu) and bump epochs. At most 8 hooks.
   using WriteHook = void (*)(void* opaque, uint64_t addr, uint64_t size);
   void add_write_hook(WriteHook hook, void* opaque);
+  // Tells the hooks about bytes that were changed in place by other means than the functions above (a file mapped over RAM).
+  void memory_written(uint64_t addr, uint64_t size);
 
   std::string mtree() const;  // `info mtree`: the tree and the flat view
 
@@ -135,13 +138,17 @@ class AddressSpace {
     WriteHook hook;
     void* opaque;
   };
-  void flatten(MemoryRegion& region, uint64_t base, uint64_t clip_start, uint64_t clip_end);
-  MemTxResult copy_out(uint64_t addr, const void* buffer, size_t size, bool rom_too);
+  class Flattener;  // builds flat_ from the tree
+  class TreePrinter;
+  template <typename Copy>
+  MemTxResult walk(uint64_t addr, size_t size, bool rom_too, Copy copy);
+  MemTxResult copy_in(uint64_t addr, const void* buffer, size_t size, bool rom_too);
 
   const char* name_;
   MemoryRegion& root_;
   std::vector<FlatRange> flat_;  // sorted by start, without overlaps
   uint64_t generation_ = 0;
+  bool aliased_ = false;         // some RAM is to be seen at several addresses
   std::vector<Hook> hooks_;
 };
 

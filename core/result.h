@@ -20,6 +20,7 @@ struct Error {
 [[gnu::format(printf, 1, 2)]] Error errorf(const char* format, ...);
 // printf into a string.
 [[gnu::format(printf, 1, 2)]] std::string stringf(const char* format, ...);
+[[gnu::format(printf, 1, 0)]] std::string vstringf(const char* format, va_list args);
 
 // Either a value or an Error.
 template <typename T>

@@ -9,6 +9,8 @@
 // - Lazy masking (ops->set_masked is NULL): entering and leaving write a counter, no system call. A signal that finds the mask closed only
 //   marks itself pending.
 // - Strict masking (ops->set_masked is set): the outermost enter and leave really block and unblock the signal. For tests.
+// - Arming the host's alarm is work for the outermost leave, too: timer_mod() in a masked section only notes that a sooner deadline came, and
+//   the leave makes one call of ops->arm, however many timers moved. Who waits with the mask closed calls timer_host_commit() first.
 // - Handler context is a flag, not a stack: timer_mask.in_handler is set while callbacks run, in the signal handler itself or
 //   from timer_mask_leave(). The depth is then at least 1, so a callback that enters and leaves the mask runs nothing.
 // - All functions here may be called from main or handler context, unless they say otherwise. C11 and C++.
@@ -58,7 +60,7 @@ void timer_host_install(const TimerHostOps* ops, void* opaque);
 
 typedef struct TimerMask {
   volatile sig_atomic_t depth;       // 0: open
-  volatile sig_atomic_t pending;     // a signal came while it was closed
+  volatile sig_atomic_t pending;     // the outermost leave has work: a signal came while it was closed, or the alarm must move
   volatile sig_atomic_t in_handler;  // callbacks are running
   volatile sig_atomic_t slow;        // strict masking or a window hook is installed: take the out-of-line path
 } TimerMask;
@@ -99,6 +101,57 @@ bool timer_host_signal(void);
 
 // Recomputes the host alarm from all lists now, also to a later time (after the clocks were paused or resumed).
 void timer_host_rearm(void);
+
+// Arms what a masked section left to its leave. For code that waits for the alarm with the mask closed and the signal blocked.
+void timer_host_commit(void);
+
+// True when the alarm's signal came while the mask was closed and has not been acted on. Any context.
+bool timer_host_signalled(void);
+
+// What the alarm is armed for, on the monotonic clock; INT64_MAX: not armed.
+int64_t timer_host_armed_ns(void);
+
+// Called by timerlist_notify for lists that were made without a callback (QEMU's qemu_notify_event). NULL: nothing.
+void timer_set_default_notify(void (*notify)(void));
+
+// Lets the handler arm for and run the lists of a further group, after main_loop_tlg. Without it the group's owner runs it.
+struct QEMUTimerListGroup;
+void timer_host_drive_group(struct QEMUTimerListGroup* group, bool driven);
+
+// Undoes init_clocks() and everything that was set since: active timers become idle, all state is as at process start but for the installed
+// host and the counter that numbers timers. For tests and a clean end. Other groups must be gone.
+void timer_reset(void);
+
+// Called when one of the library's own checks fails, before it aborts (to restore a terminal). May be NULL.
+void timer_set_check_hook(void (*hook)(void));
+
+// --- observer: sees every timer event, for traces ---------------------------------------------------------------
+typedef enum TimerEventKind {
+  kTimerEventArmed,           // deadline_ns: on its clock
+  kTimerEventCancelled,       // an armed timer was cancelled; not sent when timer_mod moves one
+  kTimerEventFired,           // now_ns: what the clock showed when the pass began; lateness is now_ns - deadline_ns
+  kTimerEventReturned,        // its callback came back; the timer itself may be gone
+  kTimerEventClockEnabled,    // a clock was enabled
+  kTimerEventClockDisabled,
+  kTimerEventTicksEnabled,    // cpu_enable_ticks
+  kTimerEventTicksDisabled,
+  kTimerEventHostArmed,       // deadline_ns: monotonic; INT64_MAX: disarmed
+  kTimerEventSignalRun,       // a pass over all timers begins; now_ns: monotonic
+  kTimerEventSignalDeferred,  // the signal found the mask closed. Sent from the signal handler over any code: no libc, no locks
+} TimerEventKind;
+
+typedef struct TimerEvent {
+  TimerEventKind kind;
+  int clock;             // QEMUClockType; -1: none
+  const char* name;      // the timer's; NULL: none
+  uint64_t number;       // the timer's, by order of creation; 0: not about a timer
+  int64_t deadline_ns;
+  int64_t now_ns;
+} TimerEvent;
+
+typedef void TimerObserver(void* opaque, const TimerEvent* event);
+// One observer; NULL takes it away. Called with the mask closed; it must not arm or cancel timers.
+void timer_set_observer(TimerObserver* observer, void* opaque);
 
 #ifdef __cplusplus
 }

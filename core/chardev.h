@@ -12,10 +12,19 @@
 
 namespace monochord {
 
+enum class CharEvent {
+  kBreak,     // the line was held low (Ctrl-A b)
+  kOpened,    // somebody connected
+  kClosed,    // and went away
+  kFocusIn,   // this front end of a multiplexer has the keyboard now
+  kFocusOut,
+};
+
 struct CharReceiver {
   // How many bytes the device takes now (0: none; it calls accept_input() when it can again).
   size_t (*can_receive)(void* opaque) = nullptr;
   void (*receive)(void* opaque, const uint8_t* bytes, size_t size) = nullptr;
+  void (*event)(void* opaque, CharEvent event) = nullptr;  // may be null
   void* opaque = nullptr;
 };
 

@@ -51,6 +51,7 @@ void resume_all_vcpus();
 // Any context, async-signal-safe too; acted on by the loop. The first shutdown request wins.
 void qemu_system_reset_request(ShutdownCause cause);
 void qemu_system_shutdown_request(ShutdownCause cause, int exit_status);
+bool qemu_shutdown_requested();  // any context
 
 // Told at system reset (devices, then harts), in order of registration.
 void register_reset_handler(void (*reset)(void* opaque), void* opaque);

@@ -88,6 +88,8 @@ void qemu_system_shutdown_request(ShutdownCause cause, int exit_status) {
   bql_signal_kick();
 }
 
+bool qemu_shutdown_requested() { return loop_requests.shutdown != 0; }
+
 void register_reset_handler(void (*reset)(void* opaque), void* opaque) {
   CHECK(reset != nullptr);
   reset_handlers().push_back({reset, opaque});

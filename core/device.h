@@ -52,8 +52,8 @@ class Device {
   virtual void reset() = 0;
   // The device's interrupt outputs, in the order of DevicePlace::irqs.
   virtual std::span<IrqLine> irqs() { return {}; }
-  // Adds its node (reg, compatible and interrupts are there already); the default adds nothing more.
-  virtual void fdt(FdtBuilder& fdt) const { (void)fdt; }
+  // Adds to its node, whose path is `node` and which has compatible and reg already; the default adds nothing.
+  virtual void fdt(FdtBuilder& fdt, const std::string& node) const { (void)fdt, (void)node; }
   // Registers as rows for the generated documentation: "0x00 TIME_LOW rw".
   virtual std::string register_rows() const { return {}; }
 

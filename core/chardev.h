@@ -24,8 +24,8 @@ struct CharReceiver {
   // How many bytes the device takes now (0: none; it calls accept_input() when it can again).
   size_t (*can_receive)(void* opaque) = nullptr;
   void (*receive)(void* opaque, const uint8_t* bytes, size_t size) = nullptr;
-  void (*event)(void* opaque, CharEvent event) = nullptr;  // may be null
   void* opaque = nullptr;
+  void (*event)(void* opaque, CharEvent event) = nullptr;  // may be null
 };
 
 class CharBackend {

@@ -29,7 +29,8 @@ struct CpuConfig {
   const char* mmu_type() const;
 };
 
-CpuConfig default_cpu_config();
+CpuConfig default_cpu_config();   // rv64, as QEMU's minus what is not implemented
+CpuConfig full_cpu_config();      // everything in extensions.inc: what tests of single extensions start from
 // "rv64,sstc=off,svadu=on": any extension name that QEMU knows may be switched off; switching on what is missing is refused by name.
 Result<CpuConfig> parse_cpu_model(const std::string& text);
 std::string cpu_help();               // for -cpu help

@@ -78,6 +78,9 @@ struct HartState {
   // PMP: 16 entries (Privileged 3.7)
   std::array<uint8_t, 16> pmpcfg{};
   std::array<uint64_t, 16> pmpaddr{};
+  // Derived from the two by pmp_update(): first and last byte of each entry that can match; bit i of pmp_active: entry i can.
+  std::array<uint64_t, 16> pmp_first{}, pmp_last{};
+  uint16_t pmp_active = 0;
 
   // mcycle and minstret are offsets against the count of instructions (a trap counts as started, minstret takes it off).
   uint64_t mcycle_offset = 0;
@@ -92,6 +95,10 @@ struct HartState {
 };
 
 class Interpreter;  // tcg/interp
+class Stimer;       // tcg/riscv/stimer.h
+struct StimerDeleter {
+  void operator()(Stimer* stimer) const;
+};
 
 class RiscvCpu final : public Cpu {
  public:
@@ -132,6 +139,7 @@ class RiscvCpu final : public Cpu {
   const CpuConfig config;
   AddressSpace& as;
   Tlb tlb;
+  std::unique_ptr<Stimer, StimerDeleter> stimer;  // made by csr_init(); null without Sstc
 
   volatile uint64_t irq_lines = 0;              // MSIP MTIP MEIP SEIP from devices, STIP from Sstc
   volatile uint64_t dma_epoch = 0;              // bumped by every DMA write and hart switch: SC compares it

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2086,SC2016 # the folders come from common.sh; apt reads its own $(...)
 # Debian packages: the machine's own, and private apt roots.
 #
 # A private root has its own state, cache and source list below the cache folder; the machine's sources are read

@@ -1,7 +1,9 @@
+# shellcheck shell=bash disable=SC2034
 # Shared by the scripts in tools/: where things are, how they speak, and one-at-a-time locks.
 # Sourced, never run. Every script sets `set -euo pipefail` itself.
 
-readonly repo_dir="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+repo_dir="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+readonly repo_dir
 readonly script_name="${0##*/}"
 build_dir="${MONOCHORD_BUILD_DIR:-$repo_dir/build}"
 # HOME may be unset or point nowhere (containers, CI): then the cache lies beside the build.

@@ -11,10 +11,10 @@ host_codename() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
 
 # missing_packages NAME...: those that are not installed.
 missing_packages() {
-  local installed
-  installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+  local installed name
+  # dpkg-query fails where it doesn't know one of the names; it prints the others all the same.
+  installed=" $({ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } |
     awk '$2 == "installed" { print $1 }' | tr '\n' ' ') "
-  local name
   for name in "$@"; do
     [[ "$installed" == *" $name "* ]] || printf '%s\n' "$name"
   done

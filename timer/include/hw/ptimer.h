@@ -1,7 +1,9 @@
 // ptimer: a down counter for device models, with QEMU's names. It counts on QEMU_CLOCK_VIRTUAL. C linkage; C11 and C++.
 //
 // Rules
-// - Every change stands between ptimer_transaction_begin() and ptimer_transaction_commit(): checked. The callback runs inside a transaction.
+// - Every change stands between ptimer_transaction_begin() and ptimer_transaction_commit(): checked. Transactions do not nest. The callback runs
+//   inside one: it calls the setters without opening its own.
+// - The mask is closed between begin and commit, so the alarm never meets a half-made change.
 // - The counter runs from its count down to 0, then calls back; periodic ones start over from the limit.
 // - Periodic ones that would fire more often than every 10 us are slowed to that where the host says so (TimerHostOps::ptimer_floor), unless
 //   icount counts; ptimer_set_floor overrides the host for a test.
@@ -17,9 +19,17 @@ extern "C" {
 typedef struct ptimer_state ptimer_state;
 typedef void (*ptimer_cb)(void *opaque);
 
+// The part of QEMU's Clock that a ptimer needs: the period in units of 2^-32 ns.
+#ifndef QEMU_HW_CLOCK_H
+#define QEMU_HW_CLOCK_H
+typedef struct Clock {
+  uint64_t period;
+} Clock;
+#endif
+
 // --- policies: what real counters do at the edges; a bit mask for ptimer_init -----------------------------------------
-// Nothing below: at 0 the counter is reloaded at once; a count or limit of 0 triggers at once; a period of limit 0 stops it; get_count rounds
-// down so that it reads limit-1 right after the start.
+// Without any: at 0 the counter is reloaded at once; starting or setting a count of 0 triggers and reloads at once; a limit of 0 stops it; get_count
+// rounds down, so that it reads limit-1 1 ns after the start.
 #define PTIMER_POLICY_LEGACY 0
 // The counter stays at 0 for one period before it is reloaded.
 #define PTIMER_POLICY_WRAP_AFTER_ONE_PERIOD (1 << 0)
@@ -43,8 +53,7 @@ void ptimer_transaction_commit(ptimer_state *s);
 
 void ptimer_set_period(ptimer_state *s, int64_t period_ns);
 void ptimer_set_freq(ptimer_state *s, uint32_t freq_hz);
-// QEMU's Clock has its period in units of 2^-32 ns; this is that number.
-void ptimer_set_period_from_clock_period(ptimer_state *s, uint64_t period_2_32_ns, unsigned int divisor);
+void ptimer_set_period_from_clock(ptimer_state *s, const Clock *clock, unsigned int divisor);
 
 uint64_t ptimer_get_limit(ptimer_state *s);
 void ptimer_set_limit(ptimer_state *s, uint64_t limit, int reload);  // reload != 0: the count, too

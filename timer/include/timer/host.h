@@ -105,6 +105,12 @@ void timer_host_rearm(void);
 // Arms what a masked section left to its leave. For code that waits for the alarm with the mask closed and the signal blocked.
 void timer_host_commit(void);
 
+// The alarm is gone (the child of a fork): arms it anew.
+void timer_host_rearm_lost(void);
+
+// Forgets the host, as before the first timer_host_install. For a host that is taken away; arms and disarms nothing.
+void timer_host_detach(void);
+
 // True when the alarm's signal came while the mask was closed and has not been acted on. Any context.
 bool timer_host_signalled(void);
 
@@ -124,6 +130,9 @@ void timer_reset(void);
 
 // Called when one of the library's own checks fails, before it aborts (to restore a terminal). May be NULL.
 void timer_set_check_hook(void (*hook)(void));
+
+// Hears what a guest did wrong to a timer of the library ("ptimer: period 0, stopped"), for a log. NULL: nobody.
+void timer_set_message_hook(void (*hook)(const char* message));
 
 // --- observer: sees every timer event, for traces ---------------------------------------------------------------
 typedef enum TimerEventKind {

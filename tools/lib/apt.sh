@@ -65,7 +65,7 @@ private_apt() {
   local options=(
     -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache" -o "Dir::Cache::archives=$dir/archives"
     -o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+    -o "Dir::Etc::preferences=$dir/preferences" -o Dir::Etc::preferencesparts=/dev/null
     -o Acquire::Languages=none -o Acquire::Retries=2 -o Acquire::http::Timeout=30
     -o APT::Get::List-Cleanup=false -o APT::Update::Post-Invoke-Success= -o DPkg::Lock::Timeout=300
   )
@@ -86,12 +86,19 @@ source_list() {
   esac
 }
 
+# Only QEMU and what it can't do without come from backports. With -t alone apt would also take newer libraries from
+# there (libelf1), which then keep the machine's own packages (gdb) from being installed.
+readonly backports_preferences='Package: src:qemu src:seabios src:opensbi
+Pin: release n=bookworm-backports
+Pin-Priority: 990'
+
 # open_root ROOT: makes the private root and fetches its indexes, unless they are younger than a day.
 open_root() {
   local root="$1" dir="$cache_dir/apt/$1" mirror
   [ -f "$debian_keyring" ] || die "$debian_keyring is missing: install debian-archive-keyring"
   mkdir -p "$dir"/{lists/partial,cache,archives/partial}
   touch "$dir/status"
+  [ "$root" != backports ] || printf '%s\n' "$backports_preferences" >"$dir/preferences"
   [ -z "$(find "$dir/updated" -mmin -1440 2>/dev/null)" ] || return 0
   find_mirrors
   for mirror in $mirrors; do

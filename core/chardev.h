@@ -36,9 +36,19 @@ class CharBackend {
   virtual void accept_input() {}
   // Pushes out what is queued; called before the process ends.
   virtual void flush() {}
-  void set_receiver(const CharReceiver& receiver) { receiver_ = receiver; }
+  // A person sits there: what is typed too fast may be dropped, but never stops the keys that end the emulator.
+  virtual bool is_terminal() const { return false; }
+  // accept_input() follows: the receiver need not be ready for bytes before the next turn of the loop.
+  void set_receiver(const CharReceiver& receiver) {
+    receiver_ = receiver;
+    if (receiver.receive != nullptr) accept_input();
+  }
 
  protected:
+  void send_event(CharEvent event) {
+    if (receiver_.event != nullptr) receiver_.event(receiver_.opaque, event);
+  }
+
   CharReceiver receiver_;
 };
 

@@ -86,7 +86,8 @@ bool dispatch_fds() {
 using namespace monochord;
 
 void qemu_set_fd_handler(int fd, IOHandler* fd_read, IOHandler* fd_write, void* opaque) {
-  CHECK(bql_locked() && !in_handler_context());
+  CHECK(!in_handler_context());
+  DCHECK(bql_locked());
   FdHandler* handler = find(fd);
   if (fd_read == nullptr && fd_write == nullptr) {
     if (handler == nullptr) return;

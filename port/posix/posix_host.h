@@ -19,7 +19,6 @@
 #pragma once
 
 #include <poll.h>
-#include <signal.h>
 
 #include <vector>
 
@@ -38,7 +37,7 @@ class PosixHost final : public Host {
   PosixHost(const PosixHost&) = delete;
   PosixHost& operator=(const PosixHost&) = delete;
 
-  // Takes the signals. One at a time; `idle_mask` of the wait is today's signal mask without ours.
+  // Takes the signals. One host at a time.
   void install();
   // Blocks our signals and the alarm, restores terminal and flags, gives the signals back. Idempotent. Not for handler context.
   void uninstall();
@@ -54,7 +53,6 @@ class PosixHost final : public Host {
  private:
   std::vector<pollfd> watched_;
   std::vector<pollfd> polled_;  // scratch of the idle wait
-  sigset_t idle_mask_;
   bool installed_ = false;
 };
 

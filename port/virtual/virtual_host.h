@@ -4,6 +4,8 @@
 // makes an fd ready. An idle wait that nothing can end is a failed CHECK: a test that hangs says so at once.
 #pragma once
 
+#include <signal.h>
+
 #include <map>
 #include <vector>
 

@@ -23,7 +23,7 @@ CsrAccess helper_csr(RiscvCpu& cpu, unsigned csr, CsrOp op, uint64_t operand, bo
 bool csr_ends_block(unsigned csr);
 
 // What the constructor and reset() of RiscvCpu call for the privileged half. csr_init(): once, when the clocks exist (it makes Sstc's timer).
-// csr_reset(): the values that reset gives `state` and the STIP line; pc and priv are set too. BQL held.
+// csr_reset(): the values that reset gives `state` and the STIP line; pc and priv are set too. Both take the BQL if it is free.
 void csr_init(RiscvCpu& cpu);
 void csr_reset(RiscvCpu& cpu);
 

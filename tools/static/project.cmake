@@ -1,4 +1,4 @@
-# Runs right after project() of a static build: every executable gets the C++ runtime that replaces libc++.a.
+# Runs right after project() of a static build: the C++ runtime that replaces libc++.a, and who is linked with it.
 if(TARGET static-runtime)
   return()
 endif()
@@ -8,10 +8,18 @@ add_library(static-runtime STATIC
   ${CMAKE_CURRENT_LIST_DIR}/runtime/libcxx.cpp)
 target_compile_features(static-runtime PRIVATE cxx_std_20)
 target_compile_options(static-runtime PRIVATE -Wall -Wextra)
-link_libraries(static-runtime)
+
+# At the end of the top-level file, when the emulator has been described.
+function(link_monochord_with_runtime)
+  if(TARGET monochord)
+    target_link_libraries(monochord PRIVATE static-runtime)
+  endif()
+endfunction()
+cmake_language(DEFER CALL link_monochord_with_runtime)
 
 # What the static tests run (tools/static/CMakeLists.txt).
 add_executable(static-runtime-check ${CMAKE_CURRENT_LIST_DIR}/check/runtime_check.cpp)
 target_compile_features(static-runtime-check PRIVATE cxx_std_20)
 target_compile_options(static-runtime-check PRIVATE -Wall -Wextra -frounding-math)
+target_link_libraries(static-runtime-check PRIVATE static-runtime)
 add_executable(static-clone-control ${CMAKE_CURRENT_LIST_DIR}/check/clone_control.c)

@@ -4,10 +4,13 @@
 #include "core/log.h"
 #include "core/main_loop.h"
 #include "devices/aclint.h"
+#include "devices/device_types.h"
 #include "devices/goldfish_rtc.h"
 #include "devices/ns16550a.h"
 #include "devices/sifive_plic.h"
 #include "devices/sifive_test.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_mmio.h"
 
 namespace monochord {
 
@@ -26,6 +29,11 @@ struct VirtBoardMake {
   static std::unique_ptr<Device> plic(VirtBoard& b) {
     auto device = std::make_unique<SifivePlic>(2 * b.harts_.size());
     b.plic_ = device.get();
+    return device;
+  }
+  static std::unique_ptr<Device> virtio(VirtBoard& b) {
+    auto device = std::make_unique<VirtioMmio>(b.config_.force_legacy);
+    b.slots_.push_back(device.get());
     return device;
   }
   static std::unique_ptr<Device> test(VirtBoard&) { return std::make_unique<SifiveTest>(); }
@@ -47,6 +55,14 @@ std::span<const VirtBoardRow> VirtBoard::rows() {
       {&Make::mswi,   0x02000000, 0x10000,    0},
       {&Make::mtimer, 0x02004000, 0,          0},
       {&Make::plic,   0x0c000000, 0x600000,   0},
+      {&Make::virtio, 0x10001000, 0x1000,     1},  // virtio-mmio-bus.0
+      {&Make::virtio, 0x10002000, 0x1000,     2},
+      {&Make::virtio, 0x10003000, 0x1000,     3},
+      {&Make::virtio, 0x10004000, 0x1000,     4},
+      {&Make::virtio, 0x10005000, 0x1000,     5},
+      {&Make::virtio, 0x10006000, 0x1000,     6},
+      {&Make::virtio, 0x10007000, 0x1000,     7},
+      {&Make::virtio, 0x10008000, 0x1000,     8},  // the first -device
       {&Make::test,   0x00100000, 0x1000,     0},
       {&Make::serial, 0x10000000, 0x100,     10},
       {&Make::rtc,    0x00101000, 0x1000,    11},
@@ -109,6 +125,35 @@ Status VirtBoard::make_devices() {
   return {};
 }
 
+// The slot that the `bus` property names, or the free one with the highest number.
+Result<VirtioMmio*> VirtBoard::find_slot(const std::string& type, const std::string& bus) {
+  CHECK(slots_.size() == kVirtioSlots);
+  if (bus.empty()) {
+    for (size_t i = kVirtioSlots; i-- > 0;)
+      if (slots_[i]->device() == nullptr) return slots_[i];
+    return errorf("-device %s: all %u virtio-mmio slots are taken", type.c_str(), kVirtioSlots);
+  }
+  for (size_t i = 0; i < kVirtioSlots; i++) {
+    if (bus != stringf("virtio-mmio-bus.%zu", i)) continue;
+    if (slots_[i]->device() != nullptr) return errorf("-device %s,bus=%s: that slot is taken", type.c_str(), bus.c_str());
+    return slots_[i];
+  }
+  return errorf("-device %s,bus=%s: there is no such bus; they are virtio-mmio-bus.0 to virtio-mmio-bus.%u", type.c_str(), bus.c_str(), kVirtioSlots - 1);
+}
+
+Status VirtBoard::attach_virtio() {
+  for (const VirtioDeviceConfig& config : config_.virtio) {
+    if (config.type != VirtioBlk::kName) return unknown_device_type(config.type);
+    Result<VirtioBlkOptions> options = VirtioBlkOptions::create(config.properties);
+    if (!options) return options.error();
+    if (config.block == nullptr) return errorf("-device %s needs drive=, the id of a -drive", config.type.c_str());
+    Result<VirtioMmio*> slot = find_slot(config.type, options->bus);
+    if (!slot) return slot.error();
+    (*slot)->attach(std::make_unique<VirtioBlk>(*options, *config.block, as_));
+  }
+  return {};
+}
+
 void VirtBoard::connect_harts() {
   for (size_t i = 0; i < harts_.size(); i++) {
     const RiscvHartPort& hart = harts_[i];
@@ -128,6 +173,7 @@ Status VirtBoard::init(VirtBoardConfig config, std::span<const RiscvHartPort> ha
   if (Status status = check_config(); !status) return status;
   if (Status status = map_ram(); !status) return status;
   if (Status status = make_devices(); !status) return status;
+  if (Status status = attach_virtio(); !status) return status;
   connect_harts();
   if (Status status = load_images(); !status) return status;
   images_fresh_ = true;

@@ -106,6 +106,8 @@ class VirtBoard {
   Status check_config() const;
   Status map_ram();
   Status make_devices();
+  Result<VirtioMmio*> find_slot(const std::string& type, const std::string& bus);
+  Status attach_virtio();
   void connect_harts();
   // board_virt_boot.cpp
   Status load_images();

@@ -2,6 +2,7 @@
 
 #include "core/suggest.h"
 #include "devices/loader_device.h"
+#include "devices/virtio_blk.h"
 
 namespace monochord {
 namespace {
@@ -18,6 +19,7 @@ std::vector<PropertyInfo> infos(std::span<const Property<Options>> rows) {
 const std::vector<DeviceType>& device_types() {
   static const std::vector<DeviceType> kTypes = {
       {"loader", nullptr, "puts a file or a number into guest memory", infos(LoaderDevice::properties())},
+      {VirtioBlk::kName, "virtio-bus", VirtioBlk::kDescription, infos(VirtioBlkOptions::properties())},
   };
   return kTypes;
 }

@@ -25,7 +25,7 @@ target_link_libraries(fpu_bench PRIVATE fpu-alone)
 find_program(RISCV64_LINUX_GCC riscv64-linux-gnu-gcc)
 find_program(QEMU_RISCV64 NAMES qemu-riscv64 qemu-riscv64-static)
 if(RISCV64_LINUX_GCC AND QEMU_RISCV64)
-  set(FPU_GUEST ${CMAKE_CURRENT_BINARY_DIR}/fpu_guest)
+  set(FPU_GUEST ${CMAKE_CURRENT_BINARY_DIR}/fpu_guest.elf)
   add_custom_command(
     OUTPUT ${FPU_GUEST}
     COMMAND ${RISCV64_LINUX_GCC} -std=gnu11 -O1 -static -Wall -Wextra -o ${FPU_GUEST} ${CMAKE_CURRENT_LIST_DIR}/fpu_guest.c

@@ -72,7 +72,7 @@ struct Reg {
   void (D::*write)(uint64_t value);
 };
 
-// A device whose registers are a table. D declares `static constexpr DeviceInfo kInfo` and `static const std::span<const Reg<D>> kRegs`
+// A device whose registers are a table. D declares `static constexpr DeviceInfo kInfo` and `static std::span<const Reg<D>> registers()`
 // (offsets ascending). Accesses of another size or offset are refused or reported, never passed on.
 template <typename D>
 class RegisterDevice : public Device {

@@ -79,14 +79,28 @@ int FdtBuilder::node(std::string_view path) const {
 
 bool FdtBuilder::has_node(std::string_view path) const { return node(path) >= 0; }
 
+int FdtBuilder::make_child(int parent, std::string_view name) {
+  int child;
+  const auto add = [&](std::string_view as) {
+    while ((child = fdt_add_subnode_namelen(blob_.data(), parent, as.data(), static_cast<int>(as.size()))) == -FDT_ERR_NOSPACE) grow();
+  };
+  add(name);
+  if (child != -FDT_ERR_EXISTS) return child;
+  // libfdt takes a sibling uart@1000 for "uart"; renaming does not look at siblings.
+  add("~new");
+  if (child < 0) return child;
+  const std::string text(name);
+  int error;
+  while ((error = fdt_set_name(blob_.data(), child, text.c_str())) == -FDT_ERR_NOSPACE) grow();
+  return error == 0 ? child : error;
+}
+
 int FdtBuilder::make_node(std::string_view path) {
   CHECK_MSG(!path.empty() && path.front() == '/', "paths of nodes begin with /");
   int offset = 0;
   for (std::string_view rest = path, name = next_name(&rest); !name.empty(); name = next_name(&rest)) {
     int child = child_named(blob_.data(), offset, name);
-    if (child == -FDT_ERR_NOTFOUND) {
-      while ((child = fdt_add_subnode_namelen(blob_.data(), offset, name.data(), static_cast<int>(name.size()))) == -FDT_ERR_NOSPACE) grow();
-    }
+    if (child == -FDT_ERR_NOTFOUND) child = make_child(offset, name);
     CHECK_MSG(child >= 0, fdt_strerror(child));
     offset = child;  // growing moves no offset
   }

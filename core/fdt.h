@@ -41,6 +41,7 @@ class FdtBuilder {
  private:
   int node(std::string_view path) const;                         // offset, or a negative libfdt error
   int make_node(std::string_view path);
+  int make_child(int parent, std::string_view name);
   void set(std::string_view path, const char* name, const void* data, size_t size);
   void grow();
   std::vector<uint8_t> blob_;

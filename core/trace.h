@@ -68,7 +68,7 @@ std::string trace_help();  // -trace help: an event a line
 
 // --- the functions --------------------------------------------------------------------------------------------------------------------
 
-consteval unsigned trace_field_count(std::string_view fields) {
+constexpr unsigned trace_field_count(std::string_view fields) {
   unsigned count = 0;
   for (char c : fields) count += c == ':';
   return count;

@@ -1,14 +1,22 @@
-// The host's FPU as a fast path: it answers when one plain host instruction gives RISC-V's result and the flags can be known without reading the
-// host's flags; else it says so and the soft float answers.
+// The host's FPU as a fast path: it answers when one plain host instruction gives RISC-V's result
+// and the flags can be known without reading the host's flags; else it says so and the soft float
+// answers.
 //
-// Why not MXCSR: an ldmxcsr + operation + stmxcsr that raises a flag costs 18 to 35 ns (an exact one 3 to 5), the soft float 5 to 20; the checks
-// below cost 0.5 to 2 (README.md has the figures). So:
-// - Only round to nearest even, the host's resting mode: MXCSR is never written, nothing here can be reordered around a mode switch.
-// - A result that is normal, above the smallest normal number and finite has raised nothing but perhaps NX. If NX has accrued already, done.
-//   (The smallest normal number itself may have been tiny before its rounding; zeros, subnormals, infinities and NaNs are the special cases.)
-// - Else exactness is computed: the rounding error of +, *, / and sqrt is itself a floating-point number (T. J. Dekker 1971; Knuth, The Art of
-//   Computer Programming, volume 2, 4.2.2) unless it underflows, which the bounds on exponents exclude.
-// A fused operation that the compiler makes by itself would break the error terms: build with -ffp-contract=off (tcg/fpu.cmake).
+// Why not MXCSR: an ldmxcsr + operation + stmxcsr that raises a flag costs 18 to 35 ns (an exact
+// one 3 to 5), the soft float 8 to 14; the checks below cost 0.5 to 2 (README.md has the figures).
+// So:
+// - Only round to nearest even, the host's resting mode: MXCSR is never written, nothing here can
+// be reordered around a mode switch.
+// - A result that is normal, above the smallest normal number and finite has raised nothing but
+// perhaps NX. If NX has accrued already, done.
+//   (The smallest normal number itself may have been tiny before its rounding; zeros, subnormals,
+//   infinities and NaNs are the special cases.)
+// - Else exactness is computed: the rounding error of +, *, / and sqrt is itself a floating-point
+// number (T. J. Dekker 1971; Knuth, The Art of
+//   Computer Programming, volume 2, 4.2.2) unless it underflows, which the bounds on exponents
+//   exclude.
+// A fused operation that the compiler makes by itself would break the error terms: build with
+// -ffp-contract=off (tcg/fpu.cmake).
 #pragma once
 
 #include <bit>
@@ -98,7 +106,8 @@ template <class F>
 constexpr bool is_plain(typename F::Bits result) {
   return exponent_within<F>(result, 2, 1);
 }
-// Twice the digits and some: an error term of numbers with exponent fields from here on doesn't underflow.
+// Twice the digits and some: an error term of numbers with exponent fields from here on doesn't
+// underflow.
 inline constexpr uint32_t kErrorFits = 2 * (F64::kFracBits + 1) + 4;
 
 // Is a + b == sum? Not for sums in the topmost binades.
@@ -109,10 +118,11 @@ inline bool sum_is_exact(Float a, Float b, Float sum) {
   return (a - a_part) + (b - b_part) == 0;
 }
 
-// Each returns true when `result` is the answer of the operation with the flags in `fflags` as they are or with NX added; the caller has seen
-// that rm is RNE.
+// Each returns true when `result` is the answer of the operation with the flags in `fflags` as they
+// are or with NX added; the caller has seen that rm is RNE.
 template <class F>
-inline bool add(typename F::Bits a, typename F::Bits b, typename F::Bits& result, uint32_t& fflags) {
+inline bool add(typename F::Bits a, typename F::Bits b, typename F::Bits& result,
+                uint32_t& fflags) {
   const auto x = value(a);
   const auto y = value(b);
   const auto sum = x + y;
@@ -156,10 +166,11 @@ inline bool madd(uint64_t a, uint64_t b, uint64_t c, uint64_t& result, uint32_t&
   const double sum = fma(x, y, z);
   result = bits(sum);
   if (fflags & NX) return is_plain<F64>(result);
-  // Only a plain case of "exact": the product is, and its sum is. The rest goes to the soft float, until NX has accrued.
+  // Only a plain case of "exact": the product is, and its sum is. The rest goes to the soft float,
+  // until NX has accrued.
   const double product = x * y;
-  return exponent_within<F64>(bits(product), kErrorFits, 3) && exponent_within<F64>(result, 0, 3) && fma(x, y, -product) == 0 && product + z == sum &&
-         sum_is_exact(product, z, sum);
+  return exponent_within<F64>(bits(product), kErrorFits, 3) && exponent_within<F64>(result, 0, 3) &&
+         fma(x, y, -product) == 0 && product + z == sum && sum_is_exact(product, z, sum);
 }
 
 // The exact product of two f32 is an f64, so exactness is one comparison.
@@ -168,7 +179,8 @@ inline bool mul(uint32_t a, uint32_t b, uint32_t& result, uint32_t& fflags) {
   result = bits(product);
   if (!is_plain<F32>(result)) return false;
   if (fflags & NX) return true;
-  if (static_cast<double>(value(a)) * static_cast<double>(value(b)) != static_cast<double>(product)) fflags |= NX;
+  if (static_cast<double>(value(a)) * static_cast<double>(value(b)) != static_cast<double>(product))
+    fflags |= NX;
   return true;
 }
 inline bool div(uint32_t a, uint32_t b, uint32_t& result, uint32_t& fflags) {
@@ -176,7 +188,9 @@ inline bool div(uint32_t a, uint32_t b, uint32_t& result, uint32_t& fflags) {
   result = bits(quotient);
   if (!is_plain<F32>(result)) return false;
   if (fflags & NX) return true;
-  if (static_cast<double>(quotient) * static_cast<double>(value(b)) != static_cast<double>(value(a))) fflags |= NX;
+  if (static_cast<double>(quotient) * static_cast<double>(value(b)) !=
+      static_cast<double>(value(a)))
+    fflags |= NX;
   return true;
 }
 inline bool sqrt(uint32_t a, uint32_t& result, uint32_t& fflags) {
@@ -184,7 +198,8 @@ inline bool sqrt(uint32_t a, uint32_t& result, uint32_t& fflags) {
   result = bits(root);
   if (!is_plain<F32>(result)) return false;
   if (fflags & NX) return true;
-  if (static_cast<double>(root) * static_cast<double>(root) != static_cast<double>(value(a))) fflags |= NX;
+  if (static_cast<double>(root) * static_cast<double>(root) != static_cast<double>(value(a)))
+    fflags |= NX;
   return true;
 }
 inline bool madd(uint32_t a, uint32_t b, uint32_t c, uint32_t& result, uint32_t& fflags) {
@@ -195,7 +210,9 @@ inline bool madd(uint32_t a, uint32_t b, uint32_t c, uint32_t& result, uint32_t&
   if (fflags & NX) return true;
   const double product = static_cast<double>(value(a)) * static_cast<double>(value(b));
   const double exact = product + static_cast<double>(value(c));
-  if (exact != static_cast<double>(sum) || !sum_is_exact(product, static_cast<double>(value(c)), exact)) fflags |= NX;
+  if (exact != static_cast<double>(sum) ||
+      !sum_is_exact(product, static_cast<double>(value(c)), exact))
+    fflags |= NX;
   return true;
 }
 
@@ -207,15 +224,33 @@ inline bool to_f32(uint64_t a, uint32_t& result, uint32_t& fflags) {
   return true;
 }
 
-// Truncation to an integer of a value that Int holds without saturation; the ends themselves may be left to the soft float.
+// Truncation to an integer of a value that Int holds without saturation; the ends themselves may be
+// left to the soft float.
 template <class Int, class Float>
 inline bool truncate(Float a, Int& result, uint32_t& fflags) {
   constexpr bool kSigned = static_cast<Int>(-1) < 0;
-  constexpr Float kTop = sizeof(Int) == 8 ? Float{9223372036854775808.0} : kSigned ? Float{2147483648.0} : Float{4294967296.0};
+  constexpr Float kTop = sizeof(Int) == 8 ? Float{9223372036854775808.0}
+                         : kSigned        ? Float{2147483648.0}
+                                          : Float{4294967296.0};
   if (!(a < kTop && a > (kSigned ? -kTop : Float{-1}))) return false;
   const auto whole = static_cast<int64_t>(a);
   if (static_cast<Float>(whole) != a) fflags |= NX;
   result = static_cast<Int>(whole);
+  return true;
+}
+
+// Integers whose magnitude leaves room for the rounding up and the way back.
+template <class Float, class Int, class Bits>
+inline bool from_int(Int a, Bits& result, uint32_t& fflags) {
+  constexpr int64_t kRoom = int64_t{1} << 62;
+  if constexpr (static_cast<Int>(-1) < 0) {
+    if (a < -kRoom || a > kRoom) return false;
+  } else {
+    if (a > static_cast<uint64_t>(kRoom)) return false;
+  }
+  const auto number = static_cast<Float>(static_cast<int64_t>(a));
+  if (static_cast<int64_t>(number) != static_cast<int64_t>(a)) fflags |= NX;
+  result = bits(number);
   return true;
 }
 

@@ -8,8 +8,9 @@ namespace {
 
 using Wide = unsigned __int128;
 
-// A finite number other than zero: sig / 2^63 * 2^exp, bit 63 of sig set. Where bits were lost below, bit 0 is set ("sticky"): with 11 spare bits
-// below an f64's last one, that is all that rounding needs to know.
+// A finite number other than zero: sig / 2^63 * 2^exp, bit 63 of sig set. Where bits were lost
+// below, bit 0 is set ("sticky"): with 11 spare bits below an f64's last one, that is all that
+// rounding needs to know.
 struct Number {
   bool negative;
   int exp;
@@ -26,7 +27,9 @@ constexpr Wide shift_right_sticky(Wide value, int count) {
   if (count > 127) return value != 0;
   return (value >> count) | static_cast<Wide>((value << (128 - count)) != 0);
 }
-constexpr uint64_t high_sticky(Wide value) { return static_cast<uint64_t>(value >> 64) | (static_cast<uint64_t>(value) != 0); }
+constexpr uint64_t high_sticky(Wide value) {
+  return static_cast<uint64_t>(value >> 64) | (static_cast<uint64_t>(value) != 0);
+}
 constexpr int leading_zeros(Wide value) {
   const auto high = static_cast<uint64_t>(value >> 64);
   return high ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<uint64_t>(value));
@@ -38,7 +41,8 @@ Number unpack(typename F::Bits a) {
   using T = Format<F>;
   const int field = static_cast<int>((a >> T::kFracBits) & T::kExpMax);
   uint64_t sig = a & T::kFracMask;
-  if (field != 0) return {T::is_negative(a), field - T::kBias, (sig | T::kHidden) << (63 - T::kFracBits)};
+  if (field != 0)
+    return {T::is_negative(a), field - T::kBias, (sig | T::kHidden) << (63 - T::kFracBits)};
   const int zeros = std::countl_zero(sig);
   return {T::is_negative(a), 1 - T::kBias - (zeros - (63 - T::kFracBits)), sig << zeros};
 }
@@ -46,11 +50,16 @@ Number unpack(typename F::Bits a) {
 // Does a magnitude with last kept bit `odd` and rest `rest` (of 2 * half) go to the next one up?
 bool rounds_up(RoundingMode rm, bool negative, bool odd, uint64_t rest, uint64_t half) {
   switch (rm) {
-    case RNE: return rest > half || (rest == half && odd);
-    case RTZ: return false;
-    case RDN: return negative && rest != 0;
-    case RUP: return !negative && rest != 0;
-    case RMM: return rest >= half;
+    case RNE:
+      return rest > half || (rest == half && odd);
+    case RTZ:
+      return false;
+    case RDN:
+      return negative && rest != 0;
+    case RUP:
+      return !negative && rest != 0;
+    case RMM:
+      return rest >= half;
   }
   return false;
 }
@@ -74,9 +83,11 @@ typename F::Bits round_pack(Number n, RoundingMode rm, uint32_t& fflags) {
   int field = n.exp + T::kBias;
   bool tiny = false;
   if (field <= 0) {
-    // Tiny after rounding: with an exponent of any size it would still round below the smallest normal number.
+    // Tiny after rounding: with an exponent of any size it would still round below the smallest
+    // normal number.
     const uint64_t kept = n.sig >> kShift;
-    const bool carries = kept + rounds_up(rm, n.negative, kept & 1, n.sig & kRest, kHalf) == uint64_t{T::kHidden} << 1;
+    const bool carries = kept + rounds_up(rm, n.negative, kept & 1, n.sig & kRest, kHalf) ==
+                         uint64_t{T::kHidden} << 1;
     tiny = !(field == 0 && carries);
     n.sig = shift_right_sticky(n.sig, 1 - field);
     field = 0;
@@ -85,13 +96,16 @@ typename F::Bits round_pack(Number n, RoundingMode rm, uint32_t& fflags) {
   uint64_t kept = n.sig >> kShift;
   kept += rounds_up(rm, n.negative, kept & 1, rest, kHalf);
   if (rest != 0) fflags |= tiny ? NX | UF : NX;
-  if (field == 0) return sign | static_cast<typename F::Bits>(kept);  // a carry makes the smallest normal number by itself
+  if (field == 0)
+    return sign | static_cast<typename F::Bits>(
+                      kept);  // a carry makes the smallest normal number by itself
   if (kept >> (T::kFracBits + 1)) {
     kept >>= 1;
     ++field;
   }
   if (field >= T::kExpMax) return overflow<F>(n.negative, rm, fflags);
-  return sign | (static_cast<typename F::Bits>(field) << T::kFracBits) | (static_cast<typename F::Bits>(kept) & T::kFracMask);
+  return sign | (static_cast<typename F::Bits>(field) << T::kFracBits) |
+         (static_cast<typename F::Bits>(kept) & T::kFracMask);
 }
 
 template <class F>
@@ -122,7 +136,8 @@ typename F::Bits add(typename F::Bits a, typename F::Bits b, RoundingMode rm, ui
   if (T::is_nan(a) || T::is_nan(b)) return propagate_nan<F>(a, b, fflags);
   if (T::is_inf(a)) return T::is_inf(b) && a != b ? invalid<F>(fflags) : a;
   if (T::is_inf(b)) return b;
-  if (T::is_zero(a)) return T::is_zero(b) ? exact_zero<F>(T::is_negative(a), T::is_negative(b), rm) : b;
+  if (T::is_zero(a))
+    return T::is_zero(b) ? exact_zero<F>(T::is_negative(a), T::is_negative(b), rm) : b;
   if (T::is_zero(b)) return a;
   Number x = unpack<F>(a);
   Number y = unpack<F>(b);
@@ -131,7 +146,8 @@ typename F::Bits add(typename F::Bits a, typename F::Bits b, RoundingMode rm, ui
     y = x;
     x = larger;
   }
-  // One bit of room for the carry. Bits are lost in the alignment only when the exponents are so far apart that at most one bit cancels.
+  // One bit of room for the carry. Bits are lost in the alignment only when the exponents are so
+  // far apart that at most one bit cancels.
   const uint64_t x_sig = x.sig >> 1;
   const uint64_t y_sig = shift_right_sticky(y.sig >> 1, x.exp - y.exp);
   const uint64_t sum = x.negative == y.negative ? x_sig + y_sig : x_sig - y_sig;
@@ -145,13 +161,15 @@ typename F::Bits mul(typename F::Bits a, typename F::Bits b, RoundingMode rm, ui
   using T = Format<F>;
   if (T::is_nan(a) || T::is_nan(b)) return propagate_nan<F>(a, b, fflags);
   const typename F::Bits sign = (a ^ b) & T::kSign;
-  if (T::is_inf(a) || T::is_inf(b)) return T::is_zero(a) || T::is_zero(b) ? invalid<F>(fflags) : sign | T::kInf;
+  if (T::is_inf(a) || T::is_inf(b))
+    return T::is_zero(a) || T::is_zero(b) ? invalid<F>(fflags) : sign | T::kInf;
   if (T::is_zero(a) || T::is_zero(b)) return sign;
   const Number x = unpack<F>(a);
   const Number y = unpack<F>(b);
   const Wide product = static_cast<Wide>(x.sig) * y.sig;
   const int zeros = leading_zeros(product);  // 0 or 1
-  return round_pack<F>({sign != 0, x.exp + y.exp + 1 - zeros, high_sticky(product << zeros)}, rm, fflags);
+  return round_pack<F>({sign != 0, x.exp + y.exp + 1 - zeros, high_sticky(product << zeros)}, rm,
+                       fflags);
 }
 
 template <class F>
@@ -169,7 +187,8 @@ typename F::Bits div(typename F::Bits a, typename F::Bits b, RoundingMode rm, ui
   if (T::is_zero(a)) return sign;
   const Number x = unpack<F>(a);
   const Number y = unpack<F>(b);
-  // The quotient of the significands is in (1/2, 2): scale the dividend so that 64 bits with bit 63 set come out.
+  // The quotient of the significands is in (1/2, 2): scale the dividend so that 64 bits with bit 63
+  // set come out.
   const bool below_one = x.sig < y.sig;
   const Wide dividend = static_cast<Wide>(x.sig) << (below_one ? 64 : 63);
   const auto quotient = static_cast<uint64_t>(dividend / y.sig);
@@ -185,7 +204,8 @@ typename F::Bits sqrt(typename F::Bits a, RoundingMode rm, uint32_t& fflags) {
   if (T::is_negative(a)) return invalid<F>(fflags);
   if (T::is_inf(a)) return a;
   const Number x = unpack<F>(a);
-  // An even exponent, and a radicand in [2^126, 2^128): its root is in [2^63, 2^64). Bit by bit, as many as rounding needs.
+  // An even exponent, and a radicand in [2^126, 2^128): its root is in [2^63, 2^64). Bit by bit, as
+  // many as rounding needs.
   const bool odd = x.exp & 1;
   Wide rest = static_cast<Wide>(x.sig) << (odd ? 64 : 63);
   uint64_t root = 0;
@@ -202,7 +222,8 @@ typename F::Bits sqrt(typename F::Bits a, RoundingMode rm, uint32_t& fflags) {
 }
 
 template <class F>
-typename F::Bits madd(typename F::Bits a, typename F::Bits b, typename F::Bits c, RoundingMode rm, uint32_t& fflags) {
+typename F::Bits madd(typename F::Bits a, typename F::Bits b, typename F::Bits c, RoundingMode rm,
+                      uint32_t& fflags) {
   using T = Format<F>;
   // inf * 0 is invalid whatever is added to it.
   if ((T::is_inf(a) && T::is_zero(b)) || (T::is_zero(a) && T::is_inf(b))) return invalid<F>(fflags);
@@ -211,17 +232,21 @@ typename F::Bits madd(typename F::Bits a, typename F::Bits b, typename F::Bits c
     return propagate_nan<F>(a, b, fflags);
   }
   const typename F::Bits sign = (a ^ b) & T::kSign;
-  if (T::is_inf(a) || T::is_inf(b)) return T::is_inf(c) && (c & T::kSign) != sign ? invalid<F>(fflags) : sign | T::kInf;
+  if (T::is_inf(a) || T::is_inf(b))
+    return T::is_inf(c) && (c & T::kSign) != sign ? invalid<F>(fflags) : sign | T::kInf;
   if (T::is_inf(c)) return c;
-  if (T::is_zero(a) || T::is_zero(b)) return T::is_zero(c) ? exact_zero<F>(sign != 0, T::is_negative(c), rm) : c;
+  if (T::is_zero(a) || T::is_zero(b))
+    return T::is_zero(c) ? exact_zero<F>(sign != 0, T::is_negative(c), rm) : c;
   const Number x = unpack<F>(a);
   const Number y = unpack<F>(b);
-  // The exact product, bit 127 set; an f64 leaves 22 zeros below, so nothing is lost when both terms make room for the carry.
+  // The exact product, bit 127 set; an f64 leaves 22 zeros below, so nothing is lost when both
+  // terms make room for the carry.
   Wide product = static_cast<Wide>(x.sig) * y.sig;
   const int zeros = leading_zeros(product);
   product <<= zeros;
   const int product_exp = x.exp + y.exp + 1 - zeros;
-  if (T::is_zero(c)) return round_pack<F>({sign != 0, product_exp, high_sticky(product)}, rm, fflags);
+  if (T::is_zero(c))
+    return round_pack<F>({sign != 0, product_exp, high_sticky(product)}, rm, fflags);
   const Number z = unpack<F>(c);
   Wide large = product >> 1;
   Wide small = static_cast<Wide>(z.sig) << 63;
@@ -242,7 +267,8 @@ typename F::Bits madd(typename F::Bits a, typename F::Bits b, typename F::Bits c
   const Wide sum = large_negative == small_negative ? large + small : large - small;
   if (sum == 0) return exact_zero<F>(large_negative, small_negative, rm);
   const int sum_zeros = leading_zeros(sum);
-  return round_pack<F>({large_negative, large_exp + 1 - sum_zeros, high_sticky(sum << sum_zeros)}, rm, fflags);
+  return round_pack<F>({large_negative, large_exp + 1 - sum_zeros, high_sticky(sum << sum_zeros)},
+                       rm, fflags);
 }
 
 template <class F, class Int>
@@ -268,8 +294,11 @@ Int to_int(typename F::Bits a, RoundingMode rm, uint32_t& fflags) {
   const Wide fixed = shift_right_sticky(static_cast<Wide>(n.sig) << 64, 63 - n.exp);
   auto whole = static_cast<uint64_t>(fixed >> 64);
   const auto rest = static_cast<uint64_t>(fixed);
-  whole += rounds_up(rm, n.negative, whole & 1, rest, uint64_t{1} << 63);  // no carry out: a value of 2^63 and above has no fraction
-  const uint64_t limit = n.negative ? uint64_t{0} - static_cast<uint64_t>(static_cast<int64_t>(Limits::min())) : static_cast<uint64_t>(Limits::max());
+  whole += rounds_up(rm, n.negative, whole & 1, rest,
+                     uint64_t{1} << 63);  // no carry out: a value of 2^63 and above has no fraction
+  const uint64_t limit =
+      n.negative ? uint64_t{0} - static_cast<uint64_t>(static_cast<int64_t>(Limits::min()))
+                 : static_cast<uint64_t>(Limits::max());
   if (whole > limit) {
     fflags |= NV;
     return nearest_end;
@@ -302,18 +331,18 @@ typename To::Bits convert(typename From::Bits a, RoundingMode rm, uint32_t& ffla
   return round_pack<To>(unpack<From>(a), rm, fflags);
 }
 
-#define INSTANTIATE_INT(F, Int)                                             \
-  template Int to_int<F, Int>(F::Bits, RoundingMode, uint32_t&);            \
+#define INSTANTIATE_INT(F, Int)                                  \
+  template Int to_int<F, Int>(F::Bits, RoundingMode, uint32_t&); \
   template F::Bits from_int<F, Int>(Int, RoundingMode, uint32_t&);
-#define INSTANTIATE(F)                                                      \
-  template F::Bits add<F>(F::Bits, F::Bits, RoundingMode, uint32_t&);       \
-  template F::Bits mul<F>(F::Bits, F::Bits, RoundingMode, uint32_t&);       \
-  template F::Bits div<F>(F::Bits, F::Bits, RoundingMode, uint32_t&);       \
-  template F::Bits sqrt<F>(F::Bits, RoundingMode, uint32_t&);               \
+#define INSTANTIATE(F)                                                          \
+  template F::Bits add<F>(F::Bits, F::Bits, RoundingMode, uint32_t&);           \
+  template F::Bits mul<F>(F::Bits, F::Bits, RoundingMode, uint32_t&);           \
+  template F::Bits div<F>(F::Bits, F::Bits, RoundingMode, uint32_t&);           \
+  template F::Bits sqrt<F>(F::Bits, RoundingMode, uint32_t&);                   \
   template F::Bits madd<F>(F::Bits, F::Bits, F::Bits, RoundingMode, uint32_t&); \
-  INSTANTIATE_INT(F, int32_t)                                               \
-  INSTANTIATE_INT(F, uint32_t)                                              \
-  INSTANTIATE_INT(F, int64_t)                                               \
+  INSTANTIATE_INT(F, int32_t)                                                   \
+  INSTANTIATE_INT(F, uint32_t)                                                  \
+  INSTANTIATE_INT(F, int64_t)                                                   \
   INSTANTIATE_INT(F, uint64_t)
 INSTANTIATE(F32)
 INSTANTIATE(F64)

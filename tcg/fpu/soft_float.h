@@ -1,8 +1,10 @@
-// A small soft float of our own: complete, for all five rounding modes, integer arithmetic only, one template over the format.
+// A small soft float of our own: complete, for all five rounding modes, integer arithmetic only,
+// one template over the format.
 //
-// It serves what the host's FPU can't do (RMM, NaN rules of its own, hosts without a fast path) and is the inner half of the test of the rest.
-// Rules, flags and NaNs are those of fpu.h; any context. Adding a format is one struct and one line of instantiation in soft_float.cpp.
-// Source: IEEE 754-2019, clauses 4, 5 and 7; RISC-V Unprivileged ISA, chapters "F" and "D".
+// It serves what the host's FPU can't do (RMM, NaN rules of its own, hosts without a fast path) and
+// is the inner half of the test of the rest. Rules, flags and NaNs are those of fpu.h; any context.
+// Adding a format is one struct and one line of instantiation in soft_float.cpp. Source: IEEE
+// 754-2019, clauses 4, 5 and 7; RISC-V Unprivileged ISA, chapters "F" and "D".
 #pragma once
 
 #include <bit>
@@ -27,7 +29,8 @@ struct F64 {
 template <class F>
 struct Format : F {
   using Bits = typename F::Bits;
-  static constexpr int kExpMax = (1 << F::kExpBits) - 1;  // the exponent field of infinities and NaNs
+  static constexpr int kExpMax =
+      (1 << F::kExpBits) - 1;  // the exponent field of infinities and NaNs
   static constexpr int kBias = kExpMax >> 1;
   static constexpr Bits kHidden = Bits{1} << F::kFracBits;
   static constexpr Bits kFracMask = kHidden - 1;
@@ -44,16 +47,25 @@ struct Format : F {
   static constexpr bool is_zero(Bits a) { return magnitude(a) == 0; }
 };
 
-template <class F> typename F::Bits add(typename F::Bits a, typename F::Bits b, RoundingMode rm, uint32_t& fflags);
-template <class F> typename F::Bits mul(typename F::Bits a, typename F::Bits b, RoundingMode rm, uint32_t& fflags);
-template <class F> typename F::Bits div(typename F::Bits a, typename F::Bits b, RoundingMode rm, uint32_t& fflags);
-template <class F> typename F::Bits sqrt(typename F::Bits a, RoundingMode rm, uint32_t& fflags);
-template <class F> typename F::Bits madd(typename F::Bits a, typename F::Bits b, typename F::Bits c, RoundingMode rm, uint32_t& fflags);
+template <class F>
+typename F::Bits add(typename F::Bits a, typename F::Bits b, RoundingMode rm, uint32_t& fflags);
+template <class F>
+typename F::Bits mul(typename F::Bits a, typename F::Bits b, RoundingMode rm, uint32_t& fflags);
+template <class F>
+typename F::Bits div(typename F::Bits a, typename F::Bits b, RoundingMode rm, uint32_t& fflags);
+template <class F>
+typename F::Bits sqrt(typename F::Bits a, RoundingMode rm, uint32_t& fflags);
+template <class F>
+typename F::Bits madd(typename F::Bits a, typename F::Bits b, typename F::Bits c, RoundingMode rm,
+                      uint32_t& fflags);
 
 // Int: int32_t, uint32_t, int64_t or uint64_t.
-template <class F, class Int> Int to_int(typename F::Bits a, RoundingMode rm, uint32_t& fflags);
-template <class F, class Int> typename F::Bits from_int(Int a, RoundingMode rm, uint32_t& fflags);
-template <class From, class To> typename To::Bits convert(typename From::Bits a, RoundingMode rm, uint32_t& fflags);
+template <class F, class Int>
+Int to_int(typename F::Bits a, RoundingMode rm, uint32_t& fflags);
+template <class F, class Int>
+typename F::Bits from_int(Int a, RoundingMode rm, uint32_t& fflags);
+template <class From, class To>
+typename To::Bits convert(typename From::Bits a, RoundingMode rm, uint32_t& fflags);
 
 // a - b is a + -b: a NaN's sign can't be seen in the result.
 template <class F>
@@ -61,7 +73,8 @@ typename F::Bits sub(typename F::Bits a, typename F::Bits b, RoundingMode rm, ui
   return add<F>(a, b ^ Format<F>::kSign, rm, fflags);
 }
 
-// --- Comparison and classes: these are integer work on every host, so they have no other implementation ---------------------------------------
+// --- Comparison and classes: integer work on every host, so they have no other implementation
+
 // a < b for two that aren't NaN.
 template <class F>
 constexpr bool ordered_lt(typename F::Bits a, typename F::Bits b) {
@@ -98,7 +111,8 @@ constexpr bool le(typename F::Bits a, typename F::Bits b, uint32_t& fflags) {
 }
 // minimumNumber (greatest = false) and maximumNumber.
 template <class F>
-constexpr typename F::Bits min_max(typename F::Bits a, typename F::Bits b, bool greatest, uint32_t& fflags) {
+constexpr typename F::Bits min_max(typename F::Bits a, typename F::Bits b, bool greatest,
+                                   uint32_t& fflags) {
   using T = Format<F>;
   if (T::is_nan(a) || T::is_nan(b)) {
     if (T::is_signaling(a) || T::is_signaling(b)) fflags |= NV;
@@ -106,7 +120,8 @@ constexpr typename F::Bits min_max(typename F::Bits a, typename F::Bits b, bool 
     return T::is_nan(b) ? T::kNan : b;
   }
   // Signs first, so that -0 is below +0.
-  const bool a_below = T::is_negative(a) != T::is_negative(b) ? T::is_negative(a) : ordered_lt<F>(a, b);
+  const bool a_below =
+      T::is_negative(a) != T::is_negative(b) ? T::is_negative(a) : ordered_lt<F>(a, b);
   return a_below != greatest ? a : b;
 }
 template <class F>

@@ -17,7 +17,7 @@ else()
   message(STATUS "MPFR not found (libmpfr-dev): the soft float is tested without it")
 endif()
 target_link_libraries(fpu_test PRIVATE fpu-alone GTest::gtest_main)
-gtest_discover_tests(fpu_test PROPERTIES LABELS unit)
+gtest_discover_tests(fpu_test NO_PRETTY_TYPES PROPERTIES LABELS unit)
 
 add_executable(fpu_bench EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/fpu_bench.cpp)
 target_link_libraries(fpu_bench PRIVATE fpu-alone)

@@ -1,6 +1,7 @@
-// The soft float against MPFR, an arbitrary-precision library that has no part in this project: result bits and flags.
-// MPFR rounds once to the format's precision with any exponent (which tells tininess after rounding), then mpfr_check_range and
-// mpfr_subnormalize bring the result into the format's range. RMM, which MPFR lacks with subnormals, differs from RNE in ties only: those are
+// The soft float against MPFR, an arbitrary-precision library that has no part in this project:
+// result bits and flags. MPFR rounds once to the format's precision with any exponent (which tells
+// tininess after rounding), then mpfr_check_range and mpfr_subnormalize bring the result into the
+// format's range. RMM, which MPFR lacks with subnormals, differs from RNE in ties only: those are
 // found by an exact result with one digit more.
 #include <gtest/gtest.h>
 #include <mpfr.h>
@@ -61,7 +62,8 @@ struct Judge {
     Number m(64);
     mpfr_abs(m, x, MPFR_RNDN);
     const mpfr_exp_t exp = mpfr_get_exp(m);
-    const mpfr_exp_t last = (exp < kEminNormal ? kEminNormal : exp) - kPrecision;  // weight of the last place
+    const mpfr_exp_t last =
+        (exp < kEminNormal ? kEminNormal : exp) - kPrecision;  // weight of the last place
     mpfr_mul_2si(m, m, -last, MPFR_RNDN);
     const auto sig = static_cast<Bits>(mpfr_get_uj(m, MPFR_RNDZ));
     if (exp < kEminNormal) return sign | sig;
@@ -90,11 +92,16 @@ struct Judge {
   template <class Operation>
   static Bits round(Operation op, RoundingMode rm, uint32_t& fflags) {
     switch (rm) {
-      case RNE: return round(op, MPFR_RNDN, fflags);
-      case RTZ: return round(op, MPFR_RNDZ, fflags);
-      case RDN: return round(op, MPFR_RNDD, fflags);
-      case RUP: return round(op, MPFR_RNDU, fflags);
-      case RMM: break;
+      case RNE:
+        return round(op, MPFR_RNDN, fflags);
+      case RTZ:
+        return round(op, MPFR_RNDZ, fflags);
+      case RDN:
+        return round(op, MPFR_RNDD, fflags);
+      case RUP:
+        return round(op, MPFR_RNDU, fflags);
+      case RMM:
+        break;
     }
     const Bits even = round(op, MPFR_RNDN, fflags);
     if (T::is_nan(even) || T::is_inf(even)) return even;
@@ -115,7 +122,8 @@ struct Judge {
 
   // Round an operation on operands; adds NV and DZ, which depend on the operands only.
   template <class Operation>
-  static Bits operation(Operation op, RoundingMode rm, std::initializer_list<Bits> operands, uint32_t& fflags) {
+  static Bits operation(Operation op, RoundingMode rm, std::initializer_list<Bits> operands,
+                        uint32_t& fflags) {
     bool nan = false;
     for (const Bits a : operands) {
       nan |= T::is_nan(a);
@@ -136,8 +144,10 @@ class SoftFloatAgainstMpfr : public testing::Test {
   using J = Judge<F>;
 
   Bits next() {
-    if constexpr (sizeof(Bits) == 4) return operands_.f32();
-    else return operands_.f64();
+    if constexpr (sizeof(Bits) == 4)
+      return operands_.f32();
+    else
+      return operands_.f64();
   }
   // `ours(a, b, c, rm, fflags)` and `theirs(...)` on many operands.
   template <class Ours, class Theirs>
@@ -154,44 +164,60 @@ class SoftFloatAgainstMpfr : public testing::Test {
         const auto our_result = ours(a, b, c, rm, our_flags);
         const auto their_result = theirs(a, b, c, rm, their_flags);
         ASSERT_TRUE(our_result == their_result && our_flags == their_flags)
-            << std::hex << "a " << +a << " b " << +b << " c " << +c << " " << kModes[mode] << ": ours " << +our_result << " fflags " << our_flags
-            << ", MPFR's " << +their_result << " fflags " << their_flags;
+            << std::hex << "a " << +a << " b " << +b << " c " << +c << " " << kModes[mode]
+            << ": ours " << +our_result << " fflags " << our_flags << ", MPFR's " << +their_result
+            << " fflags " << their_flags;
       }
     }
   }
   fpu_test::Operands operands_{7};
 };
 
+struct FormatNames {
+  template <class F>
+  static std::string GetName(int) {
+    return std::is_same_v<F, F32> ? "f32" : "f64";
+  }
+};
 using Formats = testing::Types<F32, F64>;
-TYPED_TEST_SUITE(SoftFloatAgainstMpfr, Formats);
+TYPED_TEST_SUITE(SoftFloatAgainstMpfr, Formats, FormatNames);
 
 // An MPFR function of two operands as a judge.
 template <class F, class Function>
 auto binary(Function function) {
-  return [function](typename F::Bits a, typename F::Bits b, typename F::Bits, RoundingMode rm, uint32_t& fflags) {
+  return [function](typename F::Bits a, typename F::Bits b, typename F::Bits, RoundingMode rm,
+                    uint32_t& fflags) {
     Number x(F::kFracBits + 1), y(F::kFracBits + 1);
     Judge<F>::set(x, a);
     Judge<F>::set(y, b);
-    return Judge<F>::operation([&](mpfr_ptr r, mpfr_rnd_t rnd) { return function(r, x, y, rnd); }, rm, {a, b}, fflags);
+    return Judge<F>::operation([&](mpfr_ptr r, mpfr_rnd_t rnd) { return function(r, x, y, rnd); },
+                               rm, {a, b}, fflags);
   };
 }
 
 TYPED_TEST(SoftFloatAgainstMpfr, Add) {
   using F = TypeParam;
-  this->compare([](auto a, auto b, auto, RoundingMode rm, uint32_t& fl) { return soft::add<F>(a, b, rm, fl); }, binary<F>(mpfr_add));
+  this->compare([](auto a, auto b, auto, RoundingMode rm,
+                   uint32_t& fl) { return soft::add<F>(a, b, rm, fl); },
+                binary<F>(mpfr_add));
 }
 TYPED_TEST(SoftFloatAgainstMpfr, Subtract) {
   using F = TypeParam;
-  this->compare([](auto a, auto b, auto, RoundingMode rm, uint32_t& fl) { return soft::sub<F>(a, b, rm, fl); }, binary<F>(mpfr_sub));
+  this->compare([](auto a, auto b, auto, RoundingMode rm,
+                   uint32_t& fl) { return soft::sub<F>(a, b, rm, fl); },
+                binary<F>(mpfr_sub));
 }
 TYPED_TEST(SoftFloatAgainstMpfr, Multiply) {
   using F = TypeParam;
-  this->compare([](auto a, auto b, auto, RoundingMode rm, uint32_t& fl) { return soft::mul<F>(a, b, rm, fl); }, binary<F>(mpfr_mul));
+  this->compare([](auto a, auto b, auto, RoundingMode rm,
+                   uint32_t& fl) { return soft::mul<F>(a, b, rm, fl); },
+                binary<F>(mpfr_mul));
 }
 TYPED_TEST(SoftFloatAgainstMpfr, Divide) {
   using F = TypeParam;
   const auto judge = binary<F>(mpfr_div);
-  this->compare([](auto a, auto b, auto, RoundingMode rm, uint32_t& fl) { return soft::div<F>(a, b, rm, fl); },
+  this->compare([](auto a, auto b, auto, RoundingMode rm,
+                   uint32_t& fl) { return soft::div<F>(a, b, rm, fl); },
                 [&](auto a, auto b, auto c, RoundingMode rm, uint32_t& fl) {
                   using T = Format<F>;
                   if (T::is_zero(b) && !T::is_zero(a) && !T::is_inf(a) && !T::is_nan(a)) fl |= DZ;
@@ -200,16 +226,19 @@ TYPED_TEST(SoftFloatAgainstMpfr, Divide) {
 }
 TYPED_TEST(SoftFloatAgainstMpfr, SquareRoot) {
   using F = TypeParam;
-  this->compare([](auto a, auto, auto, RoundingMode rm, uint32_t& fl) { return soft::sqrt<F>(a, rm, fl); },
-                [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) {
-                  Number x(F::kFracBits + 1);
-                  Judge<F>::set(x, a);
-                  return Judge<F>::operation([&](mpfr_ptr r, mpfr_rnd_t rnd) { return mpfr_sqrt(r, x, rnd); }, rm, {a}, fl);
-                });
+  this->compare(
+      [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) { return soft::sqrt<F>(a, rm, fl); },
+      [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) {
+        Number x(F::kFracBits + 1);
+        Judge<F>::set(x, a);
+        return Judge<F>::operation([&](mpfr_ptr r, mpfr_rnd_t rnd) { return mpfr_sqrt(r, x, rnd); },
+                                   rm, {a}, fl);
+      });
 }
 TYPED_TEST(SoftFloatAgainstMpfr, FusedMultiplyAdd) {
   using F = TypeParam;
-  this->compare([](auto a, auto b, auto c, RoundingMode rm, uint32_t& fl) { return soft::madd<F>(a, b, c, rm, fl); },
+  this->compare([](auto a, auto b, auto c, RoundingMode rm,
+                   uint32_t& fl) { return soft::madd<F>(a, b, c, rm, fl); },
                 [](auto a, auto b, auto c, RoundingMode rm, uint32_t& fl) {
                   using T = Format<F>;
                   Number x(F::kFracBits + 1), y(F::kFracBits + 1), z(F::kFracBits + 1);
@@ -217,7 +246,9 @@ TYPED_TEST(SoftFloatAgainstMpfr, FusedMultiplyAdd) {
                   Judge<F>::set(y, b);
                   Judge<F>::set(z, c);
                   if ((T::is_inf(a) && T::is_zero(b)) || (T::is_zero(a) && T::is_inf(b))) fl |= NV;
-                  return Judge<F>::operation([&](mpfr_ptr r, mpfr_rnd_t rnd) { return mpfr_fma(r, x, y, z, rnd); }, rm, {a, b, c}, fl);
+                  return Judge<F>::operation(
+                      [&](mpfr_ptr r, mpfr_rnd_t rnd) { return mpfr_fma(r, x, y, z, rnd); }, rm,
+                      {a, b, c}, fl);
                 });
 }
 
@@ -226,13 +257,17 @@ typename To::Bits judge_convert(typename From::Bits a, RoundingMode rm, uint32_t
   Number x(From::kFracBits + 1);
   Judge<From>::set(x, a);
   if (Format<From>::is_signaling(a)) fflags |= NV;
-  return Judge<To>::round([&](mpfr_ptr r, mpfr_rnd_t rnd) { return mpfr_set(r, x, rnd); }, rm, fflags);
+  return Judge<To>::round([&](mpfr_ptr r, mpfr_rnd_t rnd) { return mpfr_set(r, x, rnd); }, rm,
+                          fflags);
 }
 TYPED_TEST(SoftFloatAgainstMpfr, ConvertToTheOtherFormat) {
   using F = TypeParam;
   using To = std::conditional_t<std::is_same_v<F, F32>, F64, F32>;
-  this->compare([](auto a, auto, auto, RoundingMode rm, uint32_t& fl) { return soft::convert<F, To>(a, rm, fl); },
-                [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) { return judge_convert<F, To>(a, rm, fl); });
+  this->compare([](auto a, auto, auto, RoundingMode rm,
+                   uint32_t& fl) { return soft::convert<F, To>(a, rm, fl); },
+                [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) {
+                  return judge_convert<F, To>(a, rm, fl);
+                });
 }
 
 template <class F, class Int>
@@ -246,27 +281,43 @@ Int judge_to_int(typename F::Bits a, RoundingMode rm, uint32_t& fflags) {
   Judge<F>::set(x, a);
   int changed = 0;
   switch (rm) {
-    case RNE: changed = mpfr_rint(whole, x, MPFR_RNDN); break;
-    case RTZ: changed = mpfr_trunc(whole, x); break;
-    case RDN: changed = mpfr_floor(whole, x); break;
-    case RUP: changed = mpfr_ceil(whole, x); break;
-    case RMM: changed = mpfr_round(whole, x); break;
+    case RNE:
+      changed = mpfr_rint(whole, x, MPFR_RNDN);
+      break;
+    case RTZ:
+      changed = mpfr_trunc(whole, x);
+      break;
+    case RDN:
+      changed = mpfr_floor(whole, x);
+      break;
+    case RUP:
+      changed = mpfr_ceil(whole, x);
+      break;
+    case RMM:
+      changed = mpfr_round(whole, x);
+      break;
   }
-  const bool fits = Limits::is_signed ? mpfr_cmp_si_2exp(whole, -1, Limits::digits) >= 0 && mpfr_cmp_si_2exp(whole, 1, Limits::digits) < 0
-                                      : mpfr_cmp_ui(whole, 0) >= 0 && mpfr_cmp_si_2exp(whole, 1, Limits::digits) < 0;
+  const bool fits = Limits::is_signed ? mpfr_cmp_si_2exp(whole, -1, Limits::digits) >= 0 &&
+                                            mpfr_cmp_si_2exp(whole, 1, Limits::digits) < 0
+                                      : mpfr_cmp_ui(whole, 0) >= 0 &&
+                                            mpfr_cmp_si_2exp(whole, 1, Limits::digits) < 0;
   if (!fits) {
     fflags |= NV;
     return mpfr_signbit(x) ? Limits::min() : Limits::max();
   }
   if (changed != 0) fflags |= NX;
-  return Limits::is_signed ? static_cast<Int>(mpfr_get_sj(whole, MPFR_RNDZ)) : static_cast<Int>(mpfr_get_uj(whole, MPFR_RNDZ));
+  return Limits::is_signed ? static_cast<Int>(mpfr_get_sj(whole, MPFR_RNDZ))
+                           : static_cast<Int>(mpfr_get_uj(whole, MPFR_RNDZ));
 }
 TYPED_TEST(SoftFloatAgainstMpfr, ConvertToIntegers) {
   using F = TypeParam;
   const auto check = [this](auto zero) {
     using Int = decltype(zero);
-    this->compare([](auto a, auto, auto, RoundingMode rm, uint32_t& fl) { return soft::to_int<F, Int>(a, rm, fl); },
-                  [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) { return judge_to_int<F, Int>(a, rm, fl); });
+    this->compare([](auto a, auto, auto, RoundingMode rm,
+                     uint32_t& fl) { return soft::to_int<F, Int>(a, rm, fl); },
+                  [](auto a, auto, auto, RoundingMode rm, uint32_t& fl) {
+                    return judge_to_int<F, Int>(a, rm, fl);
+                  });
   };
   check(int32_t{});
   check(uint32_t{});
@@ -284,9 +335,11 @@ TYPED_TEST(SoftFloatAgainstMpfr, ConvertFromIntegers) {
         uint32_t ours = 0;
         uint32_t theirs = 0;
         const auto set = [&](mpfr_ptr r, mpfr_rnd_t rnd) {
-          return std::is_signed_v<Int> ? mpfr_set_sj(r, static_cast<intmax_t>(value), rnd) : mpfr_set_uj(r, static_cast<uintmax_t>(value), rnd);
+          return std::is_signed_v<Int> ? mpfr_set_sj(r, static_cast<intmax_t>(value), rnd)
+                                       : mpfr_set_uj(r, static_cast<uintmax_t>(value), rnd);
         };
-        ASSERT_EQ((soft::from_int<F, Int>(value, rm, ours)), Judge<F>::round(set, rm, theirs)) << value << " " << kModes[mode];
+        ASSERT_EQ((soft::from_int<F, Int>(value, rm, ours)), Judge<F>::round(set, rm, theirs))
+            << value << " " << kModes[mode];
         ASSERT_EQ(ours, theirs) << value << " " << kModes[mode];
       }
     }
@@ -313,8 +366,10 @@ TYPED_TEST(SoftFloatAgainstMpfr, Order) {
     ASSERT_EQ(soft::lt<F>(a, b, fflags), mpfr_less_p(x, y) != 0) << std::hex << a << " " << b;
     ASSERT_EQ(soft::le<F>(a, b, fflags), mpfr_lessequal_p(x, y) != 0) << std::hex << a << " " << b;
     if (a == b || !mpfr_equal_p(x, y)) {
-      ASSERT_EQ(soft::min_max<F>(a, b, false, fflags), mpfr_lessequal_p(x, y) ? a : b) << std::hex << a << " " << b;
-      ASSERT_EQ(soft::min_max<F>(a, b, true, fflags), mpfr_lessequal_p(x, y) ? b : a) << std::hex << a << " " << b;
+      ASSERT_EQ(soft::min_max<F>(a, b, false, fflags), mpfr_lessequal_p(x, y) ? a : b)
+          << std::hex << a << " " << b;
+      ASSERT_EQ(soft::min_max<F>(a, b, true, fflags), mpfr_lessequal_p(x, y) ? b : a)
+          << std::hex << a << " " << b;
     }
     ASSERT_EQ(fflags, 0u);
   }

@@ -1,5 +1,6 @@
-// Operands for the tests of the floating-point unit: random bit patterns, biased to where such units are wrong: special values, the ends of
-// the exponent range, exponents close together (cancellation), few significant bits (exact results and ties), runs of ones (carries).
+// Operands for the tests of the floating-point unit: random bit patterns, biased to where such
+// units are wrong: special values, the ends of the exponent range, exponents close together
+// (cancellation), few significant bits (exact results and ties), runs of ones (carries).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class Operands {
   }
   uint64_t below(uint64_t n) { return random() % n; }
 
-  // Starts a new group of operands (those of one operation), which share an exponent that many of them stay close to.
+  // Starts a new group of operands (those of one operation), which share an exponent that many of
+  // them stay close to.
   void next_group() {
     center_ = random();
     spread_ = below(3) == 0 ? 3 : below(2) == 0 ? 60 : 2200;
@@ -47,26 +49,42 @@ class Operands {
   }
   uint64_t exponent(uint64_t exp_max, int frac_bits) {
     switch (below(16)) {
-      case 0: return 0;
-      case 1: return exp_max;
-      case 2: return 1 + below(3);
-      case 3: return exp_max - 1 - below(3);
-      case 4: return (exp_max >> 1) + below(70) - 2;  // near 1 and up: what integers are made of
-      case 5: return (exp_max >> 2) + below(4) - 2;   // products and roots near the smallest normal number
-      case 6: return below(2 * static_cast<uint64_t>(frac_bits) + 8);
-      case 7: return below(exp_max);
-      default: return (center_ + below(spread_)) % exp_max;
+      case 0:
+        return 0;
+      case 1:
+        return exp_max;
+      case 2:
+        return 1 + below(3);
+      case 3:
+        return exp_max - 1 - below(3);
+      case 4:
+        return (exp_max >> 1) + below(70) - 2;  // near 1 and up: what integers are made of
+      case 5:
+        return (exp_max >> 2) + below(4) - 2;  // products and roots near the smallest normal number
+      case 6:
+        return below(2 * static_cast<uint64_t>(frac_bits) + 8);
+      case 7:
+        return below(exp_max);
+      default:
+        return (center_ + below(spread_)) % exp_max;
     }
   }
   uint64_t fraction(int frac_bits) {
     switch (below(8)) {
-      case 0: return 0;
-      case 1: return ~uint64_t{0};
-      case 2: return ~uint64_t{0} << below(frac_bits);
-      case 3: return uint64_t{1} << below(frac_bits);
-      case 4: return (uint64_t{1} << below(frac_bits)) - 1;
-      case 5: return random() << below(frac_bits);
-      default: return random();
+      case 0:
+        return 0;
+      case 1:
+        return ~uint64_t{0};
+      case 2:
+        return ~uint64_t{0} << below(frac_bits);
+      case 3:
+        return uint64_t{1} << below(frac_bits);
+      case 4:
+        return (uint64_t{1} << below(frac_bits)) - 1;
+      case 5:
+        return random() << below(frac_bits);
+      default:
+        return random();
     }
   }
 

@@ -1,5 +1,6 @@
-// System test: every instruction of F and D on biased operands, in all rounding modes, against qemu-riscv64 running the real instruction.
-// Usage: fpu_qemu_test QEMU GUEST. Result and fflags must be equal bit for bit.
+// System test: every instruction of F and D on biased operands, in all rounding modes, against
+// qemu-riscv64 running the real instruction. Usage: fpu_qemu_test QEMU GUEST. Result and fflags
+// must be equal bit for bit.
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -33,7 +34,9 @@ Answer compute(const Request& request) {
 #define F boxed
 #define X static_cast<uint64_t>
 #define OP_CASE(name, text, where, expression) \
-  case kOp_##name: result = where(expression); break;
+  case kOp_##name:                             \
+    result = where(expression);                \
+    break;
   switch (request.op) {
 #define A unbox32(a)
 #define B unbox32(request.b)
@@ -64,7 +67,8 @@ uint64_t operand(fpu_test::Operands& operands, uint64_t op) {
 }
 bool takes_integer(uint64_t op) {
   const std::string name = name_of(op);
-  return name.starts_with("fcvt_") && (name.ends_with("_w") || name.ends_with("_wu") || name.ends_with("_l") || name.ends_with("_lu"));
+  return name.starts_with("fcvt_") && (name.ends_with("_w") || name.ends_with("_wu") ||
+                                       name.ends_with("_l") || name.ends_with("_lu"));
 }
 
 std::vector<Request> make_requests() {
@@ -90,8 +94,12 @@ int run(const char* qemu, const char* guest) {
   const std::string in = std::string(folder) + "/in";
   const std::string out = std::string(folder) + "/out";
   std::FILE* file = std::fopen(in.c_str(), "wb");
-  if (!file || std::fwrite(requests.data(), sizeof(Request), requests.size(), file) != requests.size() || std::fclose(file)) return std::perror(in.c_str()), 1;
-  const std::string command = std::string("timeout 300 '") + qemu + "' '" + guest + "' < " + in + " > " + out;
+  if (!file ||
+      std::fwrite(requests.data(), sizeof(Request), requests.size(), file) != requests.size() ||
+      std::fclose(file))
+    return std::perror(in.c_str()), 1;
+  const std::string command =
+      std::string("timeout 300 '") + qemu + "' '" + guest + "' < " + in + " > " + out;
   const int status = std::system(command.c_str());
   std::vector<Answer> answers(requests.size());
   file = std::fopen(out.c_str(), "rb");
@@ -100,7 +108,10 @@ int run(const char* qemu, const char* guest) {
   std::remove(in.c_str());
   std::remove(out.c_str());
   std::remove(folder);
-  if (status != 0 || got != answers.size()) return std::fprintf(stderr, "%s: status %d, %zu of %zu answers\n", command.c_str(), status, got, answers.size()), 1;
+  if (status != 0 || got != answers.size())
+    return std::fprintf(stderr, "%s: status %d, %zu of %zu answers\n", command.c_str(), status, got,
+                        answers.size()),
+           1;
 
   int wrong = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
@@ -108,10 +119,15 @@ int run(const char* qemu, const char* guest) {
     const Answer ours = compute(request);
     if (ours.result == answers[i].result && ours.fflags == answers[i].fflags) continue;
     if (++wrong <= 20)
-      std::fprintf(stderr, "%s rm=%" PRIu64 " a=%016" PRIx64 " b=%016" PRIx64 " c=%016" PRIx64 ": ours %016" PRIx64 " fflags %02" PRIx64 ", QEMU's %016" PRIx64 " fflags %02" PRIx64 "\n",
-                   name_of(request.op), request.rm, request.a, request.b, request.c, ours.result, ours.fflags, answers[i].result, answers[i].fflags);
+      std::fprintf(stderr,
+                   "%s rm=%" PRIu64 " a=%016" PRIx64 " b=%016" PRIx64 " c=%016" PRIx64
+                   ": ours %016" PRIx64 " fflags %02" PRIx64 ", QEMU's %016" PRIx64
+                   " fflags %02" PRIx64 "\n",
+                   name_of(request.op), request.rm, request.a, request.b, request.c, ours.result,
+                   ours.fflags, answers[i].result, answers[i].fflags);
   }
-  std::printf("%zu operations of %d instructions, %d differ\n", requests.size(), static_cast<int>(std::size(kNames)), wrong);
+  std::printf("%zu operations of %d instructions, %d differ\n", requests.size(),
+              static_cast<int>(std::size(kNames)), wrong);
   return wrong != 0;
 }
 

@@ -1,4 +1,5 @@
-// The special cases that the RISC-V manual (chapters "F" and "D", version 2.2) and IEEE 754 name, one by one.
+// The special cases that the RISC-V manual (chapters "F" and "D", version 2.2) and IEEE 754 name,
+// one by one.
 #include <gtest/gtest.h>
 
 #include <climits>
@@ -8,17 +9,20 @@
 namespace monochord::fpu {
 namespace {
 
-constexpr uint32_t kOne32 = 0x3f800000, kInf32 = 0x7f800000, kSignaling32 = 0x7f800001, kQuiet32 = 0xffc00123, kMax32 = 0x7f7fffff;
-constexpr uint64_t kOne64 = 0x3ff0000000000000, kTwo64 = 0x4000000000000000, kInf64 = 0x7ff0000000000000, kSignaling64 = 0x7ff0000000000001,
-                   kQuiet64 = 0xfff8000000000123, kMax64 = 0x7fefffffffffffff, kMinNormal64 = 0x0010000000000000;
+constexpr uint32_t kOne32 = 0x3f800000, kInf32 = 0x7f800000, kSignaling32 = 0x7f800001,
+                   kQuiet32 = 0xffc00123, kMax32 = 0x7f7fffff;
+constexpr uint64_t kOne64 = 0x3ff0000000000000, kTwo64 = 0x4000000000000000,
+                   kInf64 = 0x7ff0000000000000, kSignaling64 = 0x7ff0000000000001,
+                   kQuiet64 = 0xfff8000000000123, kMax64 = 0x7fefffffffffffff,
+                   kMinNormal64 = 0x0010000000000000;
 constexpr RoundingMode kModes[] = {RNE, RTZ, RDN, RUP, RMM};
 
 // Result and flags of one operation.
-#define EXPECT_RESULT(call, expected, flags)    \
-  do {                                          \
-    uint32_t fl = 0;                            \
-    EXPECT_EQ(call, expected) << #call;         \
-    EXPECT_EQ(fl, uint32_t{flags}) << #call;    \
+#define EXPECT_RESULT(call, expected, flags) \
+  do {                                       \
+    uint32_t fl = 0;                         \
+    EXPECT_EQ(call, expected) << #call;      \
+    EXPECT_EQ(fl, uint32_t{flags}) << #call; \
   } while (false)
 
 TEST(FpuMinMax, NegativeZeroIsBelowPositiveZero) {
@@ -49,8 +53,10 @@ TEST(FpuCompare, EqualIsQuietAndOrderIsSignaling) {
   EXPECT_RESULT(f64_le(0, kSign64, fl), true, 0);
 }
 TEST(FpuClassify, HasOneBitForEachClass) {
-  const uint64_t f64[] = {kInf64 | kSign64, kOne64 | kSign64, kSign64 | 1, kSign64, 0, kMinNormal64 - 1, kMinNormal64, kInf64, kSignaling64, kQuiet64};
-  const uint32_t f32[] = {kInf32 | kSign32, kOne32 | kSign32, kSign32 | 0x7fffff, kSign32, 0, 1, kMax32, kInf32, kSignaling32, kQuiet32};
+  const uint64_t f64[] = {kInf64 | kSign64, kOne64 | kSign64, kSign64 | 1, kSign64,      0,
+                          kMinNormal64 - 1, kMinNormal64,     kInf64,      kSignaling64, kQuiet64};
+  const uint32_t f32[] = {kInf32 | kSign32, kOne32 | kSign32, kSign32 | 0x7fffff, kSign32, 0, 1,
+                          kMax32,           kInf32,           kSignaling32,       kQuiet32};
   for (uint32_t i = 0; i < 10; ++i) {
     EXPECT_EQ(f64_classify(f64[i]), 1u << i);
     EXPECT_EQ(f32_classify(f32[i]), 1u << i);
@@ -103,12 +109,13 @@ TEST(FpuFused, InfinityTimesZeroIsInvalidEvenWithAQuietNan) {
 }
 TEST(FpuFused, RoundsOnce) {
   // (1 + 2^-52)^2 - (1 + 2^-51) = 2^-104: two roundings give 0.
-  EXPECT_RESULT(f64_msub(kOne64 + 1, kOne64 + 1, kOne64 + 2, RNE, fl), uint64_t{1023 - 104} << 52, 0);
+  EXPECT_RESULT(f64_msub(kOne64 + 1, kOne64 + 1, kOne64 + 2, RNE, fl), uint64_t{1023 - 104} << 52,
+                0);
   // (1 + 2^-23)^2 - (1 + 2^-22) = 2^-46
   EXPECT_RESULT(f32_msub(kOne32 + 1, kOne32 + 1, kOne32 + 2, RNE, fl), uint32_t{127 - 46} << 23, 0);
 }
 TEST(FpuFused, TheFourSigns) {
-  const uint64_t three = 0x4008000000000000, five = 0x4014000000000000;  // 2 * 3 and 5
+  const uint64_t three = 0x4008000000000000, five = 0x4014000000000000;            // 2 * 3 and 5
   EXPECT_RESULT(f64_madd(kTwo64, three, five, RNE, fl), 0x4026000000000000u, 0);   // 11
   EXPECT_RESULT(f64_msub(kTwo64, three, five, RNE, fl), kOne64, 0);                // 1
   EXPECT_RESULT(f64_nmsub(kTwo64, three, five, RNE, fl), kOne64 | kSign64, 0);     // -1
@@ -132,23 +139,24 @@ TEST(FpuOverflow, GoesToInfinityOrTheLargestNumberByMode) {
     const bool up = rm != RTZ && rm != RDN;
     const bool down = rm != RTZ && rm != RUP;
     EXPECT_RESULT(f64_add(kMax64, kMax64, rm, fl), up ? kInf64 : kMax64, OF | NX);
-    EXPECT_RESULT(f64_mul(kMax64, kTwo64 | kSign64, rm, fl), (down ? kInf64 : kMax64) | kSign64, OF | NX);
+    EXPECT_RESULT(f64_mul(kMax64, kTwo64 | kSign64, rm, fl), (down ? kInf64 : kMax64) | kSign64,
+                  OF | NX);
     EXPECT_RESULT(f64_to_f32(kMax64, rm, fl), up ? kInf32 : kMax32, OF | NX);
   }
 }
 TEST(FpuUnderflow, TininessIsDetectedAfterRounding) {
   const uint64_t half = uint64_t{1022} << 52;
-  // 2^-1022 * (1 - 2^-53) rounds to 53 digits exactly: tiny. It is a tie of the subnormals, and NX and UF come together.
+  // 2^-1022 * (1 - 2^-53) has 53 digits: tiny, and a tie between the subnormals.
   EXPECT_RESULT(f64_mul(kMinNormal64, kOne64 - 1, RNE, fl), kMinNormal64, NX | UF);
-  // (2^-1022 * (1 + 2^-52)) * (1 - 2^-53) = 2^-1022 * (1 + 2^-53 - 2^-105): above, never tiny.
+  // 2^-1022 * (1 + 2^-52) * (1 - 2^-53) = 2^-1022 * (1 + 2^-53 - 2^-105): never tiny.
   EXPECT_RESULT(f64_mul(kMinNormal64 + 1, kOne64 - 1, RNE, fl), kMinNormal64, NX);
-  // (2^-1023 * (2 - 2^-52)) * (1 + 2^-53...): 2^-1022 * (1 - 2^-106) carries to 2^-1022 in 53 digits: not tiny after rounding, tiny before.
-  EXPECT_RESULT(f64_madd(kOne64, kMinNormal64, 0x8000000000000000u, RNE, fl), kMinNormal64, 0);
-  const uint64_t tiny = uint64_t{1023 - 1000} << 52;
-  EXPECT_RESULT(f64_nmsub(tiny, uint64_t{1023 - 300} << 52, kMinNormal64, RNE, fl), kMinNormal64, NX);
-  EXPECT_RESULT(f64_nmsub(tiny, uint64_t{1023 - 300} << 52, kMinNormal64, RTZ, fl), kMinNormal64 - 1, NX | UF);
-  EXPECT_RESULT(f64_nmsub(tiny, uint64_t{1023 - 300} << 52, kMinNormal64, RUP, fl), kMinNormal64, NX);
-  // Exact subnormals raise nothing.
+  // 2^-1022 - 2^-1300 is tiny before its rounding; rounded up to 53 digits it isn't.
+  const uint64_t x = uint64_t{1023 - 1000} << 52, y = uint64_t{1023 - 300} << 52;
+  EXPECT_RESULT(f64_nmsub(x, y, kMinNormal64, RNE, fl), kMinNormal64, NX);
+  EXPECT_RESULT(f64_nmsub(x, y, kMinNormal64, RUP, fl), kMinNormal64, NX);
+  EXPECT_RESULT(f64_nmsub(x, y, kMinNormal64, RMM, fl), kMinNormal64, NX);
+  EXPECT_RESULT(f64_nmsub(x, y, kMinNormal64, RTZ, fl), kMinNormal64 - 1, NX | UF);
+  // Exact subnormals raise nothing; half of the smallest is a tie.
   EXPECT_RESULT(f64_mul(kMinNormal64, half, RNE, fl), kMinNormal64 >> 1, 0);
   EXPECT_RESULT(f64_mul(1, half, RNE, fl), 0u, NX | UF);
   EXPECT_RESULT(f64_mul(1, half, RMM, fl), 1u, NX | UF);
@@ -185,13 +193,13 @@ TEST(FpuToInteger, SaturatesWithInvalidAndNeverInexact) {
     EXPECT_RESULT(f32_to_i64(kMax32, rm, fl), LONG_MAX, NV);
     EXPECT_RESULT(f32_to_u64(kMax32 | kSign32, rm, fl), 0u, NV);
     EXPECT_RESULT(f32_to_u64(kSignaling32 | kSign32, rm, fl), ULONG_MAX, NV);
-    EXPECT_RESULT(f64_to_i32(0xc1e0000000000000, rm, fl), INT_MIN, 0);            // -2^31
-    EXPECT_RESULT(f64_to_i32(0x41e0000000000000, rm, fl), INT_MAX, NV);           // 2^31
-    EXPECT_RESULT(f64_to_u32(0x41efffffffe00000, rm, fl), UINT_MAX, 0);           // 2^32 - 1
-    EXPECT_RESULT(f64_to_i64(0xc3e0000000000000, rm, fl), LONG_MIN, 0);           // -2^63
+    EXPECT_RESULT(f64_to_i32(0xc1e0000000000000, rm, fl), INT_MIN, 0);              // -2^31
+    EXPECT_RESULT(f64_to_i32(0x41e0000000000000, rm, fl), INT_MAX, NV);             // 2^31
+    EXPECT_RESULT(f64_to_u32(0x41efffffffe00000, rm, fl), UINT_MAX, 0);             // 2^32 - 1
+    EXPECT_RESULT(f64_to_i64(0xc3e0000000000000, rm, fl), LONG_MIN, 0);             // -2^63
     EXPECT_RESULT(f64_to_u64(0x43efffffffffffff, rm, fl), 0xfffffffffffff800u, 0);  // 2^64 - 2^11
-    EXPECT_RESULT(f64_to_u64(0x43f0000000000000, rm, fl), ULONG_MAX, NV);         // 2^64
-    EXPECT_RESULT(f64_to_u64(kSign64, rm, fl), 0u, 0);                            // -0
+    EXPECT_RESULT(f64_to_u64(0x43f0000000000000, rm, fl), ULONG_MAX, NV);           // 2^64
+    EXPECT_RESULT(f64_to_u64(kSign64, rm, fl), 0u, 0);                              // -0
   }
 }
 TEST(FpuToInteger, ANegativeFractionMayRoundToZero) {

@@ -184,7 +184,7 @@ std::string GdbStub::query(const std::string& packet) {
     // Console output goes in O packets; the reply itself ends the command.
     for (size_t i = 0; i < output.size(); i += 1000) {
       const std::string piece = output.substr(i, 1000);
-      send_packet("O" + to_hex(piece.data(), piece.size()));
+      send_packet(stringf("O%s", to_hex(piece.data(), piece.size()).c_str()));
     }
     return "OK";
   }

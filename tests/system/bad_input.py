@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""What a user can get wrong: each gives one line on stderr that says what, where and what to do, exit status 1, and no crash.
+
+usage: bad_input.py [PROGRAM]
+"""
+import gzip
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import BINARY, BUILD, check, passed
+
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else BINARY
+GUESTS = os.environ.get('MONOCHORD_TEST_GUESTS', str(BUILD / 'tests/guests'))
+ROOT_USER = os.geteuid() == 0
+
+
+def run(arguments, timeout=60, **more):
+    return subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, **more)
+
+
+def refused(arguments, *words):
+    result = run(arguments)
+    lines = result.stderr.decode(errors='replace').strip().splitlines()
+    what = ' '.join(arguments)
+    check(result.returncode == 1, f'{what}: exit status {result.returncode}, stderr {lines}')
+    check(len(lines) == 1, f'{what}: {len(lines)} lines on stderr: {lines}')
+    for word in words:
+        check(word in lines[0], f'{what}: no {word!r} in: {lines[0]}')
+    print('  ' + lines[0])
+
+
+def elf(segment_size, file_size, machine=243, klass=2, address=0x80000000, offset=0x1000):
+    header = b'\x7fELF' + bytes([klass, 1, 1, 0]) + bytes(8)
+    header += struct.pack('<HHIQQQIHHHHHH', 2, machine, 1, address, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return header + struct.pack('<IIQQQQQQ', 1, 7, offset, address, address, file_size, segment_size, 0x1000)
+
+
+def main():
+    hello = f'{GUESTS}/hello.elf'
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / 'empty').write_bytes(b'')
+        (path / 'truncated.elf').write_bytes(elf(0x10000, 0x10000) + bytes(100))
+        (path / 'short.elf').write_bytes(b'\x7fELF\x02\x01\x01')
+        (path / 'huge.elf').write_bytes(elf(1 << 40, 16, offset=0) + bytes(16))
+        (path / 'arm.elf').write_bytes(elf(16, 16, machine=183) + bytes(0x2000))
+        (path / 'rv32.elf').write_bytes(elf(16, 16, klass=1) + bytes(0x2000))
+        (path / 'wrong.gz').write_bytes(gzip.compress(bytes(100000))[:60])
+        with open(path / 'big', 'wb') as f:
+            f.truncate(200 << 20)
+        (path / 'disk').write_bytes(bytes(1 << 20))
+
+        bare = ['-bios', 'none', '-display', 'none', '-serial', 'null']
+        refused(bare + ['-kernel', str(path / 'missing')], 'missing')
+        refused(bare + ['-kernel', folder], 'directory')
+        refused(bare + ['-kernel', str(path / 'empty')], 'empty')
+        refused(bare + ['-kernel', str(path / 'truncated.elf')], 'truncated.elf')
+        refused(bare + ['-kernel', str(path / 'short.elf')], 'short.elf')
+        refused(bare + ['-kernel', str(path / 'huge.elf')], 'huge.elf')
+        refused(bare + ['-kernel', str(path / 'arm.elf')], 'arm.elf')
+        refused(bare + ['-kernel', str(path / 'rv32.elf')], 'rv32.elf')
+        refused(bare + ['-kernel', str(path / 'wrong.gz')], 'wrong.gz')
+        refused(bare + ['-kernel', str(path / 'big')], 'big')
+        refused(['-bios', str(path / 'missing')], 'missing')
+        refused(['-bios', folder], 'directory')
+        refused(bare + ['-kernel', hello, '-initrd', str(path / 'missing')], 'missing')
+        refused(bare + ['-kernel', hello, '-initrd', str(path / 'big')], 'big')
+        refused(bare + ['-kernel', hello, '-dtb', str(path / 'disk')], 'disk')
+        refused(bare + ['-m', '0'], '-m')
+        refused(bare + ['-m', '100000G', '-kernel', hello], '-m')
+        refused(bare + ['-m', '60000G', '-kernel', hello], 'memory')
+        refused(['-M', 'sifive_u'], 'sifive_u', 'virt')
+        refused(['-cpu', 'rv65'], 'rv65')
+        refused(['-cpu', 'rv64,v=on'], 'v')
+        refused(['-cpu', 'rv64,sstx=on'], 'sstx')
+        refused(['-kernle', 'x'], '-kernel')
+        refused(['-display', 'gtk'], 'display')
+        refused(['-enable-kvm'], '-enable-kvm')
+        refused(['-daemonize'], '-daemonize')
+        refused(['-smp', '4'], '-smp')
+        refused(['-d', 'inn_asm'], 'in_asm')
+        refused(['-D', folder + '/no/such/log', '-d', 'int'], '/no/such/log')
+        refused(['-drive', f'file={path}/gone,format=raw,if=none,id=d0'], 'gone')
+        refused(['-drive', f'file={path}/disk,format=qcow2'], 'raw')
+        refused(bare + ['-kernel', hello, '-device', 'virtio-blk-device,drive=nope'], 'nope')
+        refused(bare + ['-kernel', hello, '-device', 'virtio-blk-devise'], 'virtio-blk-device')
+        refused(bare + ['-kernel', hello, '-device', 'virtio-blk-device,nope=1,drive=d0', '-drive', f'file={path}/disk,if=none,id=d0'], 'nope')
+        refused(bare + ['-kernel', hello, '-gdb', 'tcp::99999'], 'port')
+        refused(['-serial', 'tty'], '-serial')
+        refused(['-serial', f'file:{folder}/no/such/dir'], '-serial')
+        refused(['-rtc', 'base=yesterday'], '-rtc')
+        refused(['-pidfile', f'{folder}/no/dir/pid'] + bare + ['-kernel', hello], '-pidfile')
+        refused(['-append', 'x'], '-append')
+        refused(['disk.img'], 'disk.img')
+        passed('wrong options, files and images: one line, status 1')
+
+        # A disk that somebody else writes.
+        holder = subprocess.Popen([PROGRAM, *bare, '-kernel', f'{GUESTS}/spin.elf', '-drive', f'file={path}/disk,format=raw,if=virtio'], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        refused(bare + ['-kernel', hello, '-drive', f'file={path}/disk,format=raw,if=virtio'], 'disk')
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if holder is None:
+                holder = subprocess.Popen([PROGRAM, *bare, '-kernel', f'{GUESTS}/spin.elf'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                time.sleep(0.5)
+            holder.send_signal(number)
+            check(holder.wait(10) == 0, f'{number!r} ended it with {holder.returncode}')
+            holder = None
+        passed('SIGTERM, SIGINT and SIGHUP end it')
+
+    # A closed and a full stdout: the guest runs to its end.
+    for target in ('closed', '/dev/full'):
+        stdout = None if target == 'closed' else open(target, 'wb')
+        result = subprocess.run([PROGRAM, '-bios', 'none', '-kernel', hello, '-display', 'none', '-serial', 'stdio'], stdin=subprocess.DEVNULL, stdout=stdout,
+                                stderr=subprocess.PIPE, timeout=20, preexec_fn=(lambda: os.close(1)) if target == 'closed' else None)
+        check(result.returncode == 7, f'stdout {target}: exit status {result.returncode}: {result.stderr}')
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    result = subprocess.run([PROGRAM, '-bios', 'none', '-kernel', hello, '-display', 'none', '-serial', 'stdio'], stdin=subprocess.DEVNULL, stdout=write_end,
+                            stderr=subprocess.PIPE, timeout=20)
+    check(result.returncode == 7, f'a broken pipe as stdout: exit status {result.returncode}')
+    passed('a closed, a full and a broken stdout do not stop the guest')
+    result = run(['--help'])
+    check(result.returncode == 0 and b'-kernel' in result.stdout, '--help')
+    result = subprocess.run([PROGRAM, '--help'], stdout=open('/dev/full', 'wb'), stderr=subprocess.PIPE)
+    check(result.returncode == 1 and b'stdout' in result.stderr, f'--help on a full disk: {result.returncode} {result.stderr}')
+    result = run(['-bios', 'none', '-kernel', hello, '-display', 'none', '-serial', 'stdio'])
+    check((result.returncode, result.stdout) == (7, b'hello from the guest\n'), f'hello: {result}')
+    passed('the exit status is the test finisher\'s code')
+
+
+if __name__ == '__main__':
+    main()

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/bql.h"
+#include "core/trace.h"
 
 namespace monochord {
 
@@ -15,9 +16,10 @@ class IrqLine {
   IrqLine(const IrqLine&) = delete;
   IrqLine& operator=(const IrqLine&) = delete;
 
-  // `n` is handed to the sink with each change: its own number for this line.
-  void connect(Handler handler, void* opaque, int n) {
+  // `n` is handed to the sink with each change: its own number for this line. `sink` (static text) is what traces call it.
+  void connect(Handler handler, void* opaque, int n, const char* sink = "irq") {
     CHECK(handler_ == nullptr);
+    sink_ = sink;
     handler_ = handler;
     opaque_ = opaque;
     n_ = n;
@@ -31,6 +33,7 @@ class IrqLine {
     level = level != 0;
     if (level == level_) return;
     level_ = level;
+    trace_irq_line(sink_, n_, level);
     if (handler_ != nullptr) handler_(opaque_, n_, level);
   }
   void raise() { set(1); }
@@ -43,6 +46,7 @@ class IrqLine {
  private:
   Handler handler_ = nullptr;
   void* opaque_ = nullptr;
+  const char* sink_ = "nobody";
   int n_ = -1;
   int level_ = 0;
 };

@@ -229,6 +229,33 @@ bool timer_host_signal(void) {
   return true;
 }
 
+void timer_host_rearm(void) {
+  MaskGuard guard;
+  if (in_pass) return;
+  alarm_wanted = false;
+  const int64_t deadline = soonest_alarm_ns();
+  if (deadline != armed_ns) arm(deadline);
+}
+
+void timer_host_rearm_lost(void) {
+  MaskGuard guard;
+  armed_ns = INT64_MAX;
+  timer_host_rearm();
+}
+
+void timer_host_detach(void) {
+  timer_mask.slow = 0;
+  ops = &kNoHost;
+  opaque = nullptr;
+  armed_ns = INT64_MAX;
+  signalled = 0;
+}
+
+void timer_host_commit(void) {
+  MaskGuard guard;
+  if (alarm_wanted && !in_pass) arm_if_sooner();
+}
+
 bool timer_host_signalled(void) { return signalled != 0; }
 
 int64_t timer_host_armed_ns(void) { return armed_ns; }

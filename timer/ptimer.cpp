@@ -25,6 +25,8 @@ enum class Reload {
 
 // A periodic counter fires at most this often where the floor is on.
 constexpr int64_t kFloorNs = 10000;
+// Reloads in one commit; more is a callback that feeds itself.
+constexpr int kMaxReloads = 1000;
 int floor_override = -1;
 
 void (*message_hook)(const char* message);
@@ -203,8 +205,12 @@ void ptimer_transaction_begin(ptimer_state* s) {
 void ptimer_transaction_commit(ptimer_state* s) {
   check_in_transaction(s);
   // The callback of a reload may ask for another one: here it comes in turn, not nested.
-  while (s->need_reload && s->mode != Mode::kStopped) {
+  for (int reloads = 0; s->need_reload && s->mode != Mode::kStopped; reloads++) {
     s->need_reload = false;
+    if (reloads == kMaxReloads) {
+      stop_with_message(s, "ptimer: its callback triggers it again and again, stopped");
+      break;
+    }
     s->next_event = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     reload(s, Reload::kChange);
   }

@@ -16,6 +16,7 @@ build() {
   shift
   [ $# -eq 0 ] || targets=(--target "$@")
   export CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+  say "building ${targets[*]:+${targets[*]:1} }in $dir"
   if [ -t 1 ]; then
     cmake --build "$dir" "${targets[@]}" || die "the build in $dir failed"
   else

@@ -16,7 +16,7 @@ constexpr unsigned kPbmtShift = 61;
 constexpr uint64_t kPbmt = uint64_t{3} << kPbmtShift;
 constexpr uint64_t kN = uint64_t{1} << 63;
 constexpr uint64_t kPpn = (uint64_t{1} << 44) - 1;
-constexpr unsigned kPpnShift = 10, kPageShift = 12, kIndexBits = 9;
+constexpr unsigned kPpnShift = 10, kPageShift = 12, kIndexBits = 9, kNapotBits = 4;
 constexpr uint64_t kPageMask = (uint64_t{1} << kPageShift) - 1;
 
 struct FaultCodes {
@@ -34,6 +34,7 @@ struct Walk {
   WalkEnd end = WalkEnd::kOk;
   uint64_t paddr = 0;
   uint64_t pte = 0;  // the leaf, with the A and D bits that it has now
+  unsigned leaf_bits = kPageShift;
 };
 
 // Levels of the walk for accesses with this privilege; 0: addresses are physical.
@@ -89,19 +90,19 @@ bool hardware_updates_ad(const RiscvCpu& cpu) {
   return !cpu.config.has(Ext::kSvade);
 }
 
-// The address behind a leaf found at `level`; false where the leaf is malformed.
-bool leaf_address(uint64_t pte, unsigned level, uint64_t vaddr, uint64_t* paddr) {
-  uint64_t ppn = (pte >> kPpnShift) & kPpn;
-  const uint64_t vpn = vaddr >> kPageShift;
-  uint64_t low = (uint64_t{1} << (kIndexBits * level)) - 1;  // page number bits that come from the virtual address
-  if (ppn & low) return false;                               // a misaligned superpage
-  if (pte & kN) {
-    if (level != 0 || (ppn & 15) != 8) return false;  // the one size there is: 64 KiB
-    low = 15;
-    ppn &= ~low;
+// The address behind walk.pte, a leaf found at `level`; a page fault where the leaf is malformed.
+void leaf_address(Walk& walk, unsigned level, uint64_t vaddr) {
+  uint64_t ppn = (walk.pte >> kPpnShift) & kPpn;
+  unsigned from_vaddr = kIndexBits * level;  // bits of the page number that come from the virtual address
+  bool well_formed = (ppn & ((uint64_t{1} << from_vaddr) - 1)) == 0;  // a superpage is aligned
+  if (walk.pte & kN) {
+    well_formed = level == 0 && (ppn & 15) == 8;  // the one size there is: 64 KiB
+    from_vaddr = kNapotBits;
+    ppn &= ~uint64_t{15};
   }
-  *paddr = ((ppn | (vpn & low)) << kPageShift) | (vaddr & kPageMask);
-  return true;
+  if (!well_formed) walk.end = WalkEnd::kPageFault;
+  walk.leaf_bits = kPageShift + from_vaddr;
+  walk.paddr = (ppn << kPageShift) | (vaddr & ((uint64_t{1} << walk.leaf_bits) - 1));
 }
 
 // Finds the leaf; permissions, A and D are the caller's. `pte_addr` is where it was.
@@ -118,8 +119,9 @@ Walk find_leaf(const RiscvCpu& cpu, uint64_t vaddr, unsigned levels, uint64_t* p
     const uint64_t pte = **pte_at;
     if (!pte_valid(cpu, pte)) return {WalkEnd::kPageFault};
     if (pte & (kR | kX)) {
-      Walk walk{WalkEnd::kOk, 0, pte};
-      if (!leaf_address(pte, level, vaddr, &walk.paddr)) walk.end = WalkEnd::kPageFault;
+      Walk walk;
+      walk.pte = pte;
+      leaf_address(walk, level, vaddr);
       return walk;
     }
     if (pte & (kD | kA | kU | kN | kPbmt)) return {WalkEnd::kPageFault};  // reserved in a pointer to the next level
@@ -178,6 +180,7 @@ Translation mmu_translate(RiscvCpu& cpu, uint64_t vaddr, unsigned size, AccessTy
     const Walk walk = walk_page_table(cpu, vaddr, levels, type, mode);
     if (walk.end != WalkEnd::kOk) return fault(cpu, walk.end, vaddr, type, mode);
     result.paddr = walk.paddr;
+    result.leaf_bits = walk.leaf_bits;
     result.page_readable = leaf_allows(walk.pte, AccessType::kLoad, mode);
     result.page_writable = (walk.pte & kD) && leaf_allows(walk.pte, AccessType::kStore, mode);
     result.page_executable = leaf_allows(walk.pte, AccessType::kFetch, mode);

@@ -23,6 +23,8 @@ struct Translation {
   bool page_readable = false;
   bool page_writable = false;   // D is set, so stores need no walk
   bool page_executable = false;
+  // log2 of the bytes that one leaf PTE maps around vaddr (12 where nothing is translated): a fence for any of them is a fence for all.
+  unsigned leaf_bits = 12;
 };
 
 // Translates and checks one access of `size` bytes that does not cross a page; sets A/D where Svadu says so.

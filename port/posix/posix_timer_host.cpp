@@ -243,6 +243,12 @@ const char* posix_timer_host_after_fork(void) {
   return nullptr;
 }
 
+void posix_timer_host_set_floor_ns(int64_t floor_ns) {
+  timer_mask_enter();
+  host.ops.rearm_floor_ns = floor_ns;
+  timer_mask_leave();
+}
+
 void posix_timer_host_set_kick(void (*new_kick)(void* opaque), void* opaque) {
   timer_mask_enter();
   host.kick = new_kick;

@@ -24,8 +24,9 @@ typedef enum PosixMasking {
   kPosixMaskStrict,  // sigprocmask at the outermost enter and leave; for tests
 } PosixMasking;
 
-// After a run of the handler the alarm is armed no sooner than this from its end.
+// Starvation floor: after a run of the handler the alarm is armed no sooner than this from its end. Tests may change it (0: none).
 #define POSIX_TIMER_HOST_FLOOR_NS 50000
+void posix_timer_host_set_floor_ns(int64_t floor_ns);
 
 // Takes SIGALRM, the signal stack and the timer. NULL, or a message (nothing is installed then). Once until uninstalled.
 const char* posix_timer_host_install(PosixMasking masking);

@@ -48,6 +48,7 @@ find_mirrors() {
   [ -z "${mirrors:-}" ] || return 0
   mirrors="$(main_mirrors)"
   if [ -z "$mirrors" ]; then
+    need_root "fetching the machine's package lists"
     say "fetching the machine's package lists"
     update_host_lists
     mirrors="$(main_mirrors)"

@@ -16,15 +16,14 @@ die() {
   exit 1
 }
 
+# need_root WHAT: asked before the work, so that the answer is one line and not in a log.
+need_root() {
+  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || die "$1 needs root, and there is no sudo: run this once as root"
+}
+
 # as_root COMMAND...: runs it as root, through sudo where we are somebody else.
 as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    die "'$1' needs root, and there is no sudo: run this as root once"
-  fi
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 # quietly WHAT COMMAND...: output goes to a log; if it fails, the log's end and one line are shown.

@@ -61,6 +61,11 @@ constexpr int kMaxRounds = 8;
 
 bool fds_may_be_ready() { return recheck != 0; }
 
+void fd_handlers_reset() {
+  handlers().clear();
+  recheck = 0;
+}
+
 bool dispatch_fds() {
   CHECK(bql_locked() && !in_handler_context());
   // Take the hint before asking, or an edge between the two would be lost.

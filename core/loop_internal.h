@@ -37,13 +37,22 @@ void leave_for_loop();
 // A sleeping hart got work while another runs: the run loop gives it the next turn.
 extern volatile sig_atomic_t rr_yield;
 
-// One turn of the loop without waiting: bottom halves, fds, queued work. True when bottom halves or fds still want another turn soon.
-bool loop_turn();
+// One turn of the loop without waiting: bottom halves, fds, queued work.
+struct LoopTurn {
+  bool did;   // something ran
+  bool more;  // bottom halves or fds want another turn soon
+};
+LoopTurn loop_turn();
 // Anything at all that the loop would do without waiting (see "Idle" in core/main_loop.h). Any context.
 bool loop_has_work();
 // Main context, no hart running: waits in the host until there may be something to do.
 void loop_idle_wait();
 // A hart that may run now.
 bool cpu_can_run(const Cpu& cpu);
+
+// As at process start: no requests, no handlers, prelaunch. For tests; harts and bottom halves belong to those who made them.
+void loop_reset();
+void run_loop_reset();
+void fd_handlers_reset();
 
 }  // namespace monochord

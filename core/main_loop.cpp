@@ -6,22 +6,36 @@
 
 namespace monochord {
 
+// How often bottom halves and work that schedule each other run before the guest has its turn.
+static constexpr int kDeferredPassesMax = 64;
+
 bool cpu_can_run(const Cpu& cpu) {
   if (runstate() != RunState::kRunning || cpu.stop || cpu.stopped) return false;
   return !cpu.halted || cpu.has_work();
 }
 
-bool loop_turn() {
+// Bottom halves and work schedule each other: to the end, before the next block of the guest. Bounded: true when some are left.
+static bool run_deferred() {
+  for (int pass = 0; pass < kDeferredPassesMax; pass++) {
+    const bool endless = run_bottom_halves();
+    run_queued_work();
+    if (!bottom_halves_scheduled() && !queued_work_pending()) return false;
+    if (endless) break;
+  }
+  return true;
+}
+
+LoopTurn loop_turn() {
   CHECK(bql_locked() && !in_handler_context());
   // What signals set from here on is seen by this turn or by the next one.
   bql_kick_pending = 0;
+  bool did = loop_requests.notified != 0 || bottom_halves_scheduled() || queued_work_pending();
   loop_requests.notified = 0;
   // What the guest itself scheduled comes first: it may not depend on which fds happen to be ready.
-  bool more = run_bottom_halves();
-  run_queued_work();
+  bool more = run_deferred();
   if (dispatch_fds()) {
-    more = run_bottom_halves();
-    run_queued_work();
+    did = true;
+    more = run_deferred();
   }
   for (Cpu* cpu : cpu_list()) {
     if (cpu->stop && cpu != current_cpu) {
@@ -29,7 +43,7 @@ bool loop_turn() {
       cpu->stopped = true;
     }
   }
-  return more || fds_may_be_ready();
+  return {did, more || fds_may_be_ready()};
 }
 
 bool loop_has_work() {
@@ -69,8 +83,7 @@ void qemu_kick_current(void*) {
 
 void main_loop_wait(int nonblocking) {
   CHECK(bql_locked() && !in_handler_context());
-  const bool more = loop_turn();
-  if (!nonblocking && !more && !loop_has_work()) loop_idle_wait();
+  if (!loop_turn().did && !nonblocking && !loop_has_work()) loop_idle_wait();
   // Due timers, also where their signal has not come yet.
   bql_unlock();
   timer_host_signal();

@@ -74,7 +74,7 @@ struct RunResult {
 // was stopped.
 RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_stopped) {
   for (;;) {
-    const bool more = loop_turn();
+    const bool more = loop_turn().more;
     if (handle_requests(options)) return {ExecExit::kRequest, true};
     if (count == 0) return {ExecExit::kBudget, false};
     if (leave_when_stopped && runstate() != RunState::kRunning) return {ExecExit::kRequest, false};
@@ -105,6 +105,11 @@ RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_
 const RunOptions* running_options = nullptr;
 
 }  // namespace
+
+void run_loop_reset() {
+  rr = RoundRobin{};
+  running_options = nullptr;
+}
 
 int run_loop(const RunOptions& options) {
   CHECK(bql_locked() && !in_handler_context());

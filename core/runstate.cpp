@@ -105,6 +105,19 @@ void unregister_reset_handler(void (*reset)(void* opaque), void* opaque) {
   }
 }
 
+void loop_reset() {
+  state = RunState::kPrelaunch;
+  loop_requests.notified = 0;
+  loop_requests.reset = 0;
+  loop_requests.shutdown = 0;
+  loop_requests.exit_status = 0;
+  rr_yield = 0;
+  bql_kick_pending = 0;
+  reset_handlers().clear();
+  run_loop_reset();
+  fd_handlers_reset();
+}
+
 void qemu_system_reset() {
   CHECK(bql_locked() && !in_handler_context());
   CHECK_MSG(current_cpu == nullptr, "a hart cannot be reset while it runs: use qemu_system_reset_request");

@@ -1,0 +1,10 @@
+add_executable(core-loop-tests
+  bql_test.cpp
+  bottom_half_test.cpp
+  fd_handler_test.cpp
+  run_loop_test.cpp
+  work_queue_test.cpp)
+# Tests ask whether the libraries allocate.
+target_link_options(core-loop-tests PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+target_link_libraries(core-loop-tests PRIVATE monochord-port monochord-port-virtual GTest::gtest_main)
+gtest_discover_tests(core-loop-tests PROPERTIES LABELS unit TIMEOUT 120 DISCOVERY_MODE PRE_TEST)

@@ -135,6 +135,10 @@ void AddressSpace::add_write_hook(WriteHook hook, void* opaque) {
   hooks_.push_back({hook, opaque});
 }
 
+void AddressSpace::remove_write_hook(WriteHook hook, void* opaque) {
+  std::erase_if(hooks_, [&](const Hook& h) { return h.hook == hook && h.opaque == opaque; });
+}
+
 void AddressSpace::memory_written(uint64_t addr, uint64_t size) {
   if (!aliased_) {
     for (const Hook& hook : hooks_) hook.hook(hook.opaque, addr, size);

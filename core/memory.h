@@ -128,6 +128,7 @@ class AddressSpace {
   // context: it must only queue (async_run_on_cpu) and bump epochs. At most 8 hooks.
   using WriteHook = void (*)(void* opaque, uint64_t addr, uint64_t size);
   void add_write_hook(WriteHook hook, void* opaque);
+  void remove_write_hook(WriteHook hook, void* opaque);
   // Tells the hooks about bytes that were changed in place by other means than the functions above (a file mapped over RAM).
   void memory_written(uint64_t addr, uint64_t size);
 

@@ -53,7 +53,7 @@ struct Trap {
 };
 
 struct HartState {
-  std::array<uint64_t, 32> x{};
+  std::array<uint64_t, 33> x{};  // x[32] is where the interpreter drops writes of x0
   std::array<uint64_t, 32> f{};
   uint64_t pc = 0;
   uint8_t priv = kPrivM;
@@ -102,7 +102,7 @@ struct StimerDeleter {
 
 class RiscvCpu final : public Cpu {
  public:
-  // `as` must outlive the hart.
+  // `as` must outlive the hart. The hart is in cpu_list() as long as it lives.
   RiscvCpu(int index, const CpuConfig& config, AddressSpace& as);
   ~RiscvCpu() override;
 

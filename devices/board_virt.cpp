@@ -73,7 +73,7 @@ std::span<const VirtBoardRow> VirtBoard::rows() {
 VirtBoard::VirtBoard(AddressSpace& as, MemoryRegion& system) : as_(as), system_(system) {}
 
 VirtBoard::~VirtBoard() {
-  if (registered_) unregister_reset_handler([](void* opaque) { static_cast<VirtBoard*>(opaque)->reset(); }, this);
+  if (registered_) unregister_reset_handler(&reset_handler, this);
   for (const auto& device : devices_) system_.remove_subregion(device->region());
   if (mrom_host_ != nullptr) system_.remove_subregion(mrom_);
   if (ram_host_ != nullptr) system_.remove_subregion(ram_);
@@ -180,7 +180,7 @@ Status VirtBoard::init(VirtBoardConfig config, std::span<const RiscvHartPort> ha
   if (!config_.dumpdtb.empty()) {
     if (Status status = dump_dtb(); !status) return status;
   }
-  register_reset_handler([](void* opaque) { static_cast<VirtBoard*>(opaque)->reset(); }, this);
+  register_reset_handler(&reset_handler, this);
   registered_ = true;
   return {};
 }

@@ -103,6 +103,7 @@ class VirtBoard {
     uint64_t pc = 0;
   };
 
+  static void reset_handler(void* board) { static_cast<VirtBoard*>(board)->reset(); }
   Status check_config() const;
   Status map_ram();
   Status make_devices();

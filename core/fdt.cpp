@@ -47,9 +47,6 @@ Result<FdtBuilder> FdtBuilder::from_blob(std::span<const uint8_t> given) {
   if (fdt_totalsize(blob) > given.size())
     return errorf("the device tree is cut off: its header says %u bytes, there are %zu", fdt_totalsize(blob), given.size());
   if (const int error = fdt_check_full(blob, given.size()); error != 0) return errorf("the device tree is damaged: %s", fdt_strerror(error));
-  uint32_t highest = 0;
-  if (const int error = fdt_find_max_phandle(blob, &highest); error != 0) return errorf("the device tree is damaged: %s", fdt_strerror(error));
-  fdt.next_phandle_ = highest < kPhandleMax ? highest + 1 : 1;
   // Into our own buffer in the order that editing needs; twice the size is room for any gaps between its blocks.
   std::vector<uint8_t> wide(2 * given.size() + kFirstSize);
   if (const int error = fdt_open_into(blob, wide.data(), static_cast<int>(wide.size())); error != 0)

@@ -193,6 +193,11 @@ TEST_F(LoaderTest, APlaceWithoutMemorySaysWhereRamIs) {
   expect_line(load_raw(m.as, open(path), kRam + 4 * kMiB - 50).error(), path, {"does not fit"});
 }
 
+TEST_F(LoaderTest, TheLastByteOfRamIsUsedAndNoneMore) {
+  EXPECT_TRUE(load_raw(m.as, open(folder.file("exact", pattern_bytes(100))), kRam + 4 * kMiB - 100).ok());
+  EXPECT_FALSE(load_raw(m.as, open(folder.file("more", pattern_bytes(101))), kRam + 4 * kMiB - 100).ok());
+}
+
 TEST_F(LoaderTest, LoadersMayWriteRom) {
   const std::vector<uint8_t> bytes = pattern_bytes(64);
   ASSERT_TRUE(load_raw(m.as, open(folder.file("rom", bytes)), 0x1000).ok());

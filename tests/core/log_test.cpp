@@ -118,11 +118,15 @@ TEST(NearestName, ForgivesTypingMistakes) {
   EXPECT_EQ(nearest_name("apend", kOptions), "append");
   EXPECT_EQ(nearest_name("noreboot", kOptions), "no-reboot");
   EXPECT_EQ(nearest_name("NOGRAPHIC", kOptions), "nographic");
+  constexpr std::array<std::string_view, 2> names = {"tax", "the"};  // two letters changed, or two swapped
+  EXPECT_EQ(nearest_name("teh", names), "the");
 }
 
 TEST(NearestName, TakesAnAbbreviationForItsWord) {
   EXPECT_EQ(nearest_name("nograph", kOptions), "nographic");
   EXPECT_EQ(nearest_name("mach", kOptions), "machine");
+  constexpr std::array<std::string_view, 2> names = {"mem", "monitor"};  // "mem" would be nearer by letters
+  EXPECT_EQ(nearest_name("mon", names), "monitor");
 }
 
 TEST(NearestName, PrefersAnEqualNameAndTheFirstOfEquals) {

@@ -313,6 +313,21 @@ TEST(FlatView, PiecesOfOneRegionAreJoined) {
   EXPECT_EQ(as.flat_view()[0].size, 0x200u);
 }
 
+TEST(FlatView, NeighboursThatAreNotOnePieceStayApart) {
+  Bytes a(0x200);
+  MemoryRegion root, ram, left, right;
+  root.init_container("root", 0x1000);
+  ram.init_ram("ram", a.data.data(), 0x200);
+  left.init_alias("second half", ram, 0x100, 0x100);
+  right.init_alias("first half", ram, 0, 0x100);
+  root.add_subregion(0, left);
+  root.add_subregion(0x100, right);
+  AddressSpace as("memory", root);
+  ASSERT_EQ(as.flat_view().size(), 2u);
+  EXPECT_EQ(as.translate(0xff).offset, 0x1ffu);
+  EXPECT_EQ(as.translate(0x100).offset, 0u);
+}
+
 TEST(MemoryRegionDeathTest, OurOwnMistakesAreCaught) {
   MemoryRegion a, b, alias;
   a.init_container("a", 0x1000);

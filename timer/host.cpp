@@ -229,6 +229,11 @@ bool timer_host_signal(void) {
   return true;
 }
 
+bool timer_host_run_due(void) {
+  MaskGuard guard;
+  return run_driven_lists();
+}
+
 void timer_host_rearm(void) {
   MaskGuard guard;
   if (in_pass) return;

@@ -15,6 +15,7 @@ TimerInfo info_of(const QEMUTimer* timer) {
           timer->expire_time,
           timer->attributes,
           timer->cb,
+          timer->callback_name,
           timer->opaque};
 }
 
@@ -52,6 +53,8 @@ void timer_set_name(QEMUTimer* ts, const char* name) {
   if (named_timers != nullptr) named_timers->named.previous = ts;
   named_timers = ts;
 }
+
+void timer_set_callback_name(QEMUTimer* ts, const char* name) { ts->callback_name = name; }
 
 void timer_for_each(void (*visit)(void* context, const TimerInfo* info), void* context) {
   MaskGuard guard;

@@ -181,6 +181,7 @@ ptimer_state* ptimer_init(ptimer_cb callback, void* callback_opaque, uint8_t pol
   s->callback = callback;
   s->opaque = callback_opaque;
   timer_init_ns(&s->timer, QEMU_CLOCK_VIRTUAL, tick, s);
+  timer_set_callback_name(&s->timer, "ptimer");
   return s;
 }
 

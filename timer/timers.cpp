@@ -49,6 +49,7 @@ void timer_init_full(QEMUTimer* ts, QEMUTimerListGroup* timer_list_group, QEMUCl
   ts->opaque = opaque;
   ts->attributes = attributes;
   ts->scale = scale;
+  ts->callback_name = nullptr;
   ts->number = ++last_number;
   ts->heap = {};
   ts->named = {};

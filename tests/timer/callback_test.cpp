@@ -184,6 +184,13 @@ struct Device {
   Timer timer{"device.alarm", QEMU_CLOCK_VIRTUAL, timer_callback<&Device::alarm>, this};
 };
 
+TEST_F(TimerCallbacks, wrapper_knows_its_callback_by_name) {
+  Device device;
+  std::string name;
+  timer_for_each([](void* context, const TimerInfo* info) { *static_cast<std::string*>(context) = info->callback_name; }, &name);
+  EXPECT_EQ(name, "Device::alarm");
+}
+
 TEST_F(TimerCallbacks, wrapper_calls_a_member_and_cancels_itself) {
   {
     Device device;

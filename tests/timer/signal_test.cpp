@@ -412,6 +412,19 @@ TEST_P(TimerSignal, rearm_also_makes_it_later_and_commit_arms_under_the_mask) {
   timer_mask_leave();
 }
 
+TEST_P(TimerSignal, run_due_runs_without_a_signal) {
+  Probe a(this, 'a');
+  a.mod(100);
+  EXPECT_FALSE(timer_host_run_due());
+  virtual_timer_host_clear_counters();
+  set_ns(100);
+  timer_mask_enter();
+  EXPECT_TRUE(timer_host_run_due());
+  timer_mask_leave();
+  EXPECT_EQ(fired, "a");
+  EXPECT_EQ(counters().arm_calls, 0);
+}
+
 TEST_P(TimerSignal, counts_of_the_mask) {
   for (int i = 0; i < 10; i++) {
     timer_mask_enter();

@@ -68,6 +68,7 @@ struct QEMUTimer {
   int scale;
   // Private from here on.
   const char *name;           // timer_set_name; NULL: shown as a number
+  const char *callback_name;  // timer_set_callback_name
   uint64_t number;            // order of creation, from 1
   struct {
     QEMUTimer *parent, *left, *right;
@@ -165,6 +166,8 @@ uint64_t timer_expire_time_ns(const QEMUTimer *ts);  // UINT64_MAX: idle
 // Addition to QEMU: a static name, "device.timer"; must outlive the timer. The timer is then listed by timer_for_each while idle, too, and must
 // see timer_deinit or timer_free before its memory goes. NULL takes the name away.
 void timer_set_name(QEMUTimer *ts, const char *name);
+// What lists of timers call its callback, "Device::method"; static. NULL: nothing.
+void timer_set_callback_name(QEMUTimer *ts, const char *name);
 
 // Addition to QEMU: lists every armed timer, then the named idle ones. `visit` must not touch timers.
 typedef struct TimerInfo {
@@ -176,6 +179,7 @@ typedef struct TimerInfo {
   int64_t expire_time_ns;   // of its clock; -1: idle
   int attributes;
   QEMUTimerCB *cb;
+  const char *callback_name;  // NULL: not known
   void *opaque;
 } TimerInfo;
 void timer_for_each(void (*visit)(void *context, const TimerInfo *info), void *context);

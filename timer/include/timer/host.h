@@ -99,6 +99,10 @@ static inline bool timer_in_handler(void) { return timer_mask.in_handler != 0; }
 // open, else marks the signal pending. Returns whether it ran them. Preserves errno.
 bool timer_host_signal(void);
 
+// Runs what is due in main_loop_tlg and the driven groups now, without waiting for the signal; returns whether a callback ran. Main context, with or
+// without the BQL; the callbacks are in handler context. Cheaper than timer_host_signal(): the alarm is not armed anew.
+bool timer_host_run_due(void);
+
 // Recomputes the host alarm from all lists now, also to a later time (after the clocks were paused or resumed).
 void timer_host_rearm(void);
 

@@ -15,10 +15,20 @@ Monitor::Monitor(CharBackend& chr) : chr_(chr) {
   receiver.can_receive = [](void*) -> size_t { return kLineMax; };
   receiver.receive = &Monitor::receive;
   receiver.opaque = this;
+  receiver.event = [](void* opaque, CharEvent event) {
+    if (event == CharEvent::kFocusIn) static_cast<Monitor*>(opaque)->focus_in();
+  };
   chr_.set_receiver(receiver);
 }
 
+void Monitor::focus_in() {
+  print("\n");  // the guest's line may not have ended
+  if (!greeted_) return greet();
+  print(kPrompt + line_);
+}
+
 void Monitor::greet() {
+  greeted_ = true;
   print("Monochord monitor - type 'help' for the commands\n");
   print(kPrompt);
 }

@@ -23,14 +23,16 @@ std::string monitor_command(const std::string& line);
 // A monitor on a character backend: prompt, echo, line editing, history.
 class Monitor {
  public:
-  // `chr` must outlive the monitor. `greet`: print a line and the prompt at once (else on first use).
+  // `chr` must outlive the monitor.
   explicit Monitor(CharBackend& chr);
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
+  // Prints a line and the prompt; without it they come when the monitor first gets the keyboard (Ctrl-A c).
   void greet();
 
  private:
+  void focus_in();
   static void receive(void* opaque, const uint8_t* bytes, size_t size);
   void byte(uint8_t c);
   void escape_byte(uint8_t c);
@@ -39,6 +41,7 @@ class Monitor {
   void print(const std::string& text);
 
   CharBackend& chr_;
+  bool greeted_ = false;
   std::string line_;
   std::vector<std::string> history_;
   size_t history_at_ = 0;

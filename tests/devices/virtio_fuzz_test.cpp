@@ -56,18 +56,19 @@ TEST_P(Fuzz, random_rings_never_harm) {
     fill_table(desc, kNum);
     fill_table(kIndirect, 4);
     if (random() % 4 == 0) put_desc(desc, random() % kNum, kIndirect, 16 * (random() % 6), kIndirectFlag, 0);
-    if (random() % 3 == 0) {  // one that is right
+    const bool right = random() % 3 == 0;
+    if (right) {
       put_desc(desc, 0, kRequests, 16, kNext, 1);
       put_desc(desc, 1, kData, 512, kNext | kWrite, 2);
       put_desc(desc, 2, kRequests + 0x20, 1, kWrite, 0);
     }
     const uint16_t before = used_index();
-    offer(random() % 8 == 0 ? random() : random() % kNum);
+    offer(right ? 0 : random() % 8 == 0 ? random() : random() % kNum);
     if (random() % 16 == 0) write(avail + 2, 2, random());
     if (random() % 16 == 0) set(random() % 0x30 * 4, random());
     if (random() % 16 == 0) write(kSlot + 0x100 + random() % 0x80, 1, random());
     kick();
-    if (random() % 2) advance_ns(static_cast<int64_t>(random() % 1000));
+    if (random() % 2) advance_ns(static_cast<int64_t>(random() % 2000));
     completed += used_index() != before;
     set(0x64, 3);
   }

@@ -43,7 +43,12 @@ class PtyChardev final : public CharBackend {
     close(master_);
   }
   void write(const uint8_t* bytes, size_t size) override {
-    if (!channel_.is_open()) connect_if_open();
+    // The kernel would keep what is written now for whoever opens it next, and stop when that is much.
+    if (hung_up()) {
+      if (channel_.is_open()) on_closed(this);
+      return;
+    }
+    if (channel_.output_is_gone()) connect();
     channel_.write(bytes, size);
   }
   void accept_input() override { channel_.accept_input(); }
@@ -56,18 +61,21 @@ class PtyChardev final : public CharBackend {
     alignas(inotify_event) char events[4096];
     while (read(self.notify_, events, sizeof events) > 0) {
     }
-    if (!self.channel_.is_open()) self.connect_if_open();
+    if (self.channel_.output_is_gone() && !self.hung_up()) self.connect();
   }
   static void on_closed(void* opaque) {
     PtyChardev& self = *static_cast<PtyChardev*>(opaque);
     self.channel_.close();
     self.send_event(CharEvent::kClosed);
   }
-  void connect_if_open() {
-    pollfd p = {master_, POLLIN, 0};
-    if (poll(&p, 1, 0) < 0 || (p.revents & POLLHUP)) return;
+  bool hung_up() const {
+    pollfd p = {master_, 0, 0};
+    return poll(&p, 1, 0) < 0 || (p.revents & POLLHUP);
+  }
+  void connect() {
+    const bool was_open = channel_.is_open();  // it was closed and opened before we looked
     channel_.open(master_, master_, label_, true);
-    send_event(CharEvent::kOpened);
+    if (!was_open) send_event(CharEvent::kOpened);
   }
 
   const int master_;

@@ -38,6 +38,7 @@ void FdChannel::close() {
   if (out_fd_ >= 0 && out_fd_ != in_fd_) qemu_set_fd_handler(out_fd_, nullptr, nullptr, nullptr);
   in_fd_ = out_fd_ = -1;
   reading_ = false;
+  gone_ = true;
   queue_.clear();
 }
 
@@ -127,7 +128,10 @@ void FdChannel::write(const uint8_t* bytes, size_t size) {
     if (was_empty) watch();
     if (done == size) break;
     // The queue is full: the guest waits, it does not see why.
-    if (!wait_writable(out_fd_)) return;
+    if (!wait_writable(out_fd_)) {
+      if (!qemu_shutdown_requested()) output_gone(EPIPE);
+      return;
+    }
     write_queue();
   }
 }
@@ -150,7 +154,10 @@ void FdChannel::flush() {
     pollfd p = {out_fd_, POLLOUT, 0};
     const int ready = poll(&p, 1, kFlushMs);
     if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) break;  // nobody reads; we want to end
+    if (ready <= 0) {
+      gone_ = true;  // nobody reads, and we want to end
+      break;
+    }
     write_queue();
   }
 }

@@ -35,7 +35,8 @@ class FdChannel {
   void write(const uint8_t* bytes, size_t size);
   void accept_input();  // looks at the receiver again at the next turn of the loop
   void flush();         // waits a second at most
-  size_t queued() const { return queue_.size(); }
+  // Nobody takes output (any more): open() again when somebody is there.
+  bool output_is_gone() const { return gone_; }
 
  private:
   static void on_readable(void* opaque) { static_cast<FdChannel*>(opaque)->read_input(); }
@@ -53,7 +54,7 @@ class FdChannel {
   std::string what_;
   bool lossy_ = false;
   bool reading_ = false;       // in_fd_ is watched
-  bool gone_ = false;          // output is dropped
+  bool gone_ = true;           // output is dropped
   bool warned_ = false;
   bool closed_told_ = false;
   std::deque<uint8_t> queue_;

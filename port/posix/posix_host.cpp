@@ -139,11 +139,10 @@ bool wait_writable(int fd) {
   open_mask = before;
   for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGQUIT}) sigdelset(&open_mask, signal);
   pollfd p = {fd, POLLOUT, 0};
-  while (!qemu_shutdown_requested()) {
-    if (ppoll(&p, 1, nullptr, &open_mask) > 0) break;
-  }
+  int ready = 0;
+  while (ready <= 0 && !qemu_shutdown_requested()) ready = ppoll(&p, 1, nullptr, &open_mask);
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  return !qemu_shutdown_requested();
+  return (p.revents & POLLOUT) && !qemu_shutdown_requested();
 }
 
 }  // namespace monochord

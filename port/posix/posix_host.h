@@ -56,7 +56,7 @@ class PosixHost final : public Host {
   bool installed_ = false;
 };
 
-// Waits until `fd` takes output again or a shutdown was asked for (false). For full pipes: main context, no timers run meanwhile.
+// Waits until `fd` takes output again; false when it never will, or a shutdown was asked for. For full pipes: main context, no timers run meanwhile.
 bool wait_writable(int fd);
 
 }  // namespace monochord

@@ -285,6 +285,91 @@ TEST_F(CsrTest, CountersInhibitAndRewrite) {
   }
 }
 
+TEST_F(CsrTest, MinstretCountsWhatRetired) {
+  // mtvec is at the second half; numbers of registers: a0 10, a1 11, ...
+  const std::vector<uint32_t> program = {
+      0xb0201073,  // csrw minstret, x0
+      0xb0202573,  // csrr a0, minstret     the write comes after its own count: 0
+      0x00000013,  // nop
+      0x00000013,  // nop
+      0xb02025f3,  // csrr a1, minstret     3
+      0x00000073,  // ecall                 does not retire
+  };
+  const std::vector<uint32_t> handler = {
+      0xb0202673,  // csrr a2, minstret     4
+      0x32026073,  // csrsi mcountinhibit, 4
+      0xb02026f3,  // csrr a3, minstret     6: with the csrsi itself
+      0x00000013,  // nop
+      0xb0202773,  // csrr a4, minstret     6
+      0x32027073,  // csrci mcountinhibit, 4
+      0xb02027f3,  // csrr a5, minstret     6
+      0xb0202873,  // csrr a6, minstret     7
+  };
+  std::memcpy(ram(), program.data(), program.size() * 4);
+  std::memcpy(ram() + 0x100, handler.data(), handler.size() * 4);
+  csrw(0x305, kRamBase + 0x100);
+  state().pc = kRamBase;
+  hart().exec(static_cast<int64_t>(program.size() + handler.size()));
+  EXPECT_EQ(state().x[10], 0u);
+  EXPECT_EQ(state().x[11], 3u);
+  EXPECT_EQ(state().x[12], 4u);
+  EXPECT_EQ(state().x[13], 6u);
+  EXPECT_EQ(state().x[14], 6u);
+  EXPECT_EQ(state().x[15], 6u);
+  EXPECT_EQ(state().x[16], 7u);
+  EXPECT_EQ(hart().instructions(), program.size() + handler.size());
+}
+
+TEST_F(CsrTest, ProgrammableCountersCountCyclesAndInstructions) {
+  const std::vector<uint32_t> program = {
+      0x00100513,  // li a0, 1
+      0x32351073,  // csrw mhpmevent3, a0    cycles
+      0x00200513,  // li a0, 2
+      0x32451073,  // csrw mhpmevent4, a0    instructions
+      0xb0301073,  // csrw mhpmcounter3, x0
+      0xb0401073,  // csrw mhpmcounter4, x0
+      0xb03025f3,  // csrr a1, mhpmcounter3  1
+      0xb0402673,  // csrr a2, mhpmcounter4  1
+      0x00000073,  // ecall
+  };
+  const std::vector<uint32_t> handler = {
+      0xb03026f3,  // csrr a3, mhpmcounter3  4
+      0xb0402773,  // csrr a4, mhpmcounter4  3: without the ecall
+      0x32301073,  // csrw mhpmevent3, x0    it stands
+      0xb03027f3,  // csrr a5, mhpmcounter3  7: with the csrw
+      0xb0302873,  // csrr a6, mhpmcounter3  7
+  };
+  std::memcpy(ram(), program.data(), program.size() * 4);
+  std::memcpy(ram() + 0x100, handler.data(), handler.size() * 4);
+  csrw(0x305, kRamBase + 0x100);
+  state().pc = kRamBase;
+  hart().exec(static_cast<int64_t>(program.size() + handler.size()));
+  EXPECT_EQ(state().x[11], 1u);
+  EXPECT_EQ(state().x[12], 1u);
+  EXPECT_EQ(state().x[13], 4u);
+  EXPECT_EQ(state().x[14], 3u);
+  EXPECT_EQ(state().x[15], 7u);
+  EXPECT_EQ(state().x[16], 7u);
+}
+
+TEST_F(CsrTest, AnInterruptIsTakenRightBehindTheWriteThatOpensTheDoor) {
+  const std::vector<uint32_t> program = {
+      0x30016073,  // csrsi mstatus, 2 (SIE: nothing for M mode)
+      0x30046073,  // csrsi mstatus, 8 (MIE)
+      0x00150513,  // addi a0, a0, 1        must not run before the handler
+  };
+  const std::vector<uint32_t> handler = {0x341025f3, 0x00050613};  // csrr a1, mepc; mv a2, a0
+  std::memcpy(ram(), program.data(), program.size() * 4);
+  std::memcpy(ram() + 0x100, handler.data(), handler.size() * 4);
+  csrw(0x305, kRamBase + 0x100);
+  csrw(0x304, kMipMtip);
+  hart().set_irq_line(kIrqMTimer, 1);
+  state().pc = kRamBase;
+  for (uint64_t done = 0; done < 4; done = hart().instructions()) hart().exec(static_cast<int64_t>(4 - done));
+  EXPECT_EQ(state().x[11], kRamBase + 8);
+  EXPECT_EQ(state().x[12], 0u);
+}
+
 TEST_F(CsrTest, WhatMayOpenAnInterruptOrChangeTranslationEndsABlock) {
   for (unsigned csr : {0x100u, 0x104u, 0x144u, 0x180u, 0x300u, 0x303u, 0x304u, 0x344u, 0x30au, 0x3a0u, 0x3b5u, 0x14du}) EXPECT_TRUE(csr_ends_block(csr));
   for (unsigned csr : {0x140u, 0x340u, 0x341u, 0x342u, 0xc01u, 0xb00u, 0x7a0u, 0xfffu}) EXPECT_FALSE(csr_ends_block(csr));

@@ -311,13 +311,26 @@ TEST_F(MmuTest, APageThatPmpCutsAnswersForNothingAsAWhole) {
   EXPECT_FALSE(load(0x5018).trap);
 }
 
-TEST_F(MmuTest, ASatpWriteAndAFenceEmptyTheTlb) {
-  const uint64_t before = hart().tlb.flushes;
-  satp(9);
-  EXPECT_GT(hart().tlb.flushes, before);
-  const uint64_t then = hart().tlb.flushes;
-  helper_sfence_vma(hart(), 0x12000073, false, 0, false, 0);
-  EXPECT_GT(hart().tlb.flushes, then);
+TEST_F(MmuTest, WhatChangesTranslationEmptiesTheTlb) {
+  state().priv = kPrivM;
+  const auto flushed_by = [&](auto&& change) {
+    const uint64_t before = hart().tlb.flushes;
+    change();
+    return hart().tlb.flushes != before;
+  };
+  EXPECT_TRUE(flushed_by([&] { satp(9); }));
+  EXPECT_FALSE(flushed_by([&] { satp(9); }));  // the same once more
+  EXPECT_FALSE(flushed_by([&] { satp(12); })); // refused
+  EXPECT_TRUE(flushed_by([&] { helper_sfence_vma(hart(), 0x12000073, false, 0, false, 0); }));
+  EXPECT_TRUE(flushed_by([&] { csrrs(kMstatus, kMstatusMxr); }));
+  EXPECT_FALSE(flushed_by([&] { csrrs(kMstatus, kMstatusMxr | kMstatusSie | kMstatusSum); }));  // SUM is a part of the TLB's mode
+  EXPECT_TRUE(flushed_by([&] { csrrc(0x100, kMstatusMxr); }));
+  EXPECT_TRUE(flushed_by([&] { csrrc(kMenvcfg, kMenvcfgAdue); }));
+  EXPECT_TRUE(flushed_by([&] { csrrc(kMenvcfg, kMenvcfgPbmte); }));
+  EXPECT_FALSE(flushed_by([&] { csrrs(kMenvcfg, kMenvcfgStce); }));
+  EXPECT_TRUE(flushed_by([&] { csrw(0x3b4, 1); }));
+  EXPECT_TRUE(flushed_by([&] { csrrs(0x3a0, 0x1f00); }));
+  EXPECT_FALSE(flushed_by([&] { csrrs(0x3a0, 0x1f00); }));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace monochord {
 namespace {
 
-constexpr unsigned kStimecmp = 0x14d, kMip = 0x344, kSip = 0x144, kMenvcfg = 0x30a, kMcounteren = 0x306;
+constexpr unsigned kStimecmp = 0x14d, kMip = 0x344, kMenvcfg = 0x30a, kMcounteren = 0x306;
 
 class Sstc : public HartTest {
  protected:

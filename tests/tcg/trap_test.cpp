@@ -5,7 +5,7 @@ namespace monochord {
 namespace {
 
 constexpr unsigned kMstatus = 0x300, kMedeleg = 0x302, kMideleg = 0x303, kMie = 0x304, kMtvec = 0x305, kMepc = 0x341, kMcause = 0x342, kMtval = 0x343,
-                   kMip = 0x344, kSstatus = 0x100, kSie = 0x104, kStvec = 0x105, kSepc = 0x141, kScause = 0x142, kStval = 0x143, kSip = 0x144;
+                   kMip = 0x344, kSstatus = 0x100, kSie = 0x104, kStvec = 0x105, kSepc = 0x141, kSip = 0x144;
 constexpr uint64_t kMVector = 0x80001000, kSVector = 0x80002000;
 
 class TrapTest : public HartTest {

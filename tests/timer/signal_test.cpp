@@ -278,6 +278,20 @@ TEST_P(TimerSignal, B80_only_an_earlier_head_reprograms) {
   EXPECT_EQ(virtual_timer_host_armed_ns(), 1000);
 }
 
+TEST_P(TimerSignal, B80_a_sooner_head_that_went_again_does_not) {
+  Probe a(this, 'a'), b(this, 'b');
+  a.mod(1000);
+  virtual_timer_host_clear_counters();
+  timer_mask_enter();
+  b.mod(500);
+  timer_del(b);
+  timer_mask_leave();
+  EXPECT_EQ(counters().arm_calls, 0);
+  qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
+  qemu_clock_enable(QEMU_CLOCK_VIRTUAL, true);
+  EXPECT_EQ(counters().arm_calls, 0);
+}
+
 TEST_P(TimerSignal, B81_zero_delay_is_not_disarm) {
   Probe a(this, 'a', QEMU_CLOCK_REALTIME);
   a.mod(0);

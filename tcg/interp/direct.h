@@ -41,8 +41,7 @@
   do {                                                           \
     const Insn* const go = (to);                                 \
     if (__builtin_expect((budget) == 0, 0)) {                    \
-      (in)->stop_before(go);                                     \
-      return nullptr;                                            \
+      MONOCHORD_TAIL stop_run(go, in, budget, state);            \
     }                                                            \
     MONOCHORD_TAIL go->fn(go, in, (budget) - 1, state);          \
   } while (0)
@@ -52,8 +51,13 @@
 
 namespace monochord {
 
+// The budget is used up before `next`.
+const Insn* stop_run(const Insn* next, Interpreter* in, int64_t budget, HartState* state);
+
 // kSlots: 1 for a compressed instruction, 2 otherwise. kInPage: branches and jumps lead to a slot of the same page.
-template <unsigned kSlots, bool kInPage>
+// kFast: whatever needs a call out of line gives up instead (`bailed`), and the handler runs the body again in the version that calls. A body writes
+// nothing before the last thing that may trap, so nothing is done twice; and a fast handler needs no stack frame.
+template <unsigned kSlots, bool kInPage, bool kFast>
 struct Direct {
   using Value = uint64_t;
   using RoundingMode = fpu::RoundingMode;
@@ -64,6 +68,7 @@ struct Direct {
   int64_t budget;
   HartState* s;
   bool left_ = false;
+  bool bailed = false;
 
   Direct(const Insn* insn_, Interpreter* in_, int64_t budget_, HartState* state_)
       : insn(insn_), next(insn_ + kSlots), in(in_), budget(budget_), s(state_) {}
@@ -72,6 +77,13 @@ struct Direct {
   void leave(const Insn* to) {
     next = to;
     left_ = true;
+  }
+  void bail() { bailed = left_ = true; }
+  // What a slow path gave back.
+  Value finish(const SlowResult& slow) {
+    next = slow.next;
+    left_ = in->trapped;
+    return slow.value;
   }
 
   // --- registers ----------------------------------------------------------------------------------------------------
@@ -181,10 +193,12 @@ struct Direct {
     const unsigned size = size_of(mo);
     const TlbEntry& entry = in->read[Tlb::index(address)];
     if (__builtin_expect(Tlb::hit(entry, address, size), 1)) return extend(host_load(address + entry.addend, size), mo);
-    const SlowResult slow = in->load(insn, next, budget, address, size);
-    next = slow.next;
-    left_ = in->trapped;
-    return extend(slow.value, mo);
+    if constexpr (kFast) {
+      bail();
+      return 0;
+    } else {
+      return extend(finish(in->load(insn, next, budget, address, size)), mo);
+    }
   }
   [[gnu::always_inline]] void store(Value address, Value value, MemOp mo) {
     const unsigned size = size_of(mo);
@@ -193,7 +207,11 @@ struct Direct {
       host_store(address + entry.addend, size, value);
       return;
     }
-    next = in->store(insn, next, budget, address, size, value);
+    if constexpr (kFast) {
+      bail();
+    } else {
+      next = in->store(insn, next, budget, address, size, value);
+    }
   }
   [[gnu::always_inline]] Value load_reserved(Value address, MemOp mo) {
     const unsigned size = size_of(mo);
@@ -206,17 +224,21 @@ struct Direct {
       s->reservation_epoch = in->cpu().dma_epoch;
       return extend(value, mo);
     }
-    const SlowResult slow = in->load_reserved(insn, next, budget, address, size);
-    next = slow.next;
-    left_ = in->trapped;
-    return extend(slow.value, mo);
+    if constexpr (kFast) {
+      bail();
+      return 0;
+    } else {
+      return extend(finish(in->load_reserved(insn, next, budget, address, size)), mo);
+    }
   }
   // SC is rare enough, and has enough cases, to go out of line always.
   [[gnu::always_inline]] Value store_conditional(Value address, Value value, MemOp mo) {
-    const SlowResult slow = in->store_conditional(insn, next, budget, address, size_of(mo), value);
-    next = slow.next;
-    left_ = in->trapped;
-    return slow.value;
+    if constexpr (kFast) {
+      bail();
+      return 0;
+    } else {
+      return finish(in->store_conditional(insn, next, budget, address, size_of(mo), value));
+    }
   }
   static Value amo_result(AmoOp op, Value old, Value operand, MemOp mo) {
     const bool word = mo == MemOp::kS32;
@@ -243,10 +265,12 @@ struct Direct {
     if (__builtin_expect(Tlb::hit(entry, address, size) && (address & (size - 1)) == 0, 1)) {
       return extend(amo_host(op, address + entry.addend, operand, mo), mo);
     }
-    const SlowResult slow = in->amo(insn, next, budget, op, address, operand, size);
-    next = slow.next;
-    left_ = in->trapped;
-    return extend(slow.value, mo);
+    if constexpr (kFast) {
+      bail();
+      return 0;
+    } else {
+      return extend(finish(in->amo(insn, next, budget, op, address, operand, size)), mo);
+    }
   }
   // Compare and exchange against our own thread's handler only (DMA of a callback): one instruction, and no lock prefix where we can leave it out.
   // Returns what was there.
@@ -308,8 +332,20 @@ struct Direct {
     if (__builtin_expect((target & in->misaligned_target) != 0, 0)) raise(Exception::kInstAddrMisaligned, target);
   }
   [[gnu::always_inline]] void jump_reg(Value target) { next = in->jump(target); }
-  void raise(Exception cause, Value tval) { leave(in->raise(insn, budget, cause, tval)); }
-  void illegal() { leave(in->illegal(insn, budget)); }
+  void raise(Exception cause, Value tval) {
+    if constexpr (kFast) {
+      bail();
+    } else {
+      leave(in->raise(insn, budget, cause, tval));
+    }
+  }
+  void illegal() {
+    if constexpr (kFast) {
+      bail();
+    } else {
+      leave(in->illegal(insn, budget));
+    }
+  }
 
   // --- floating point -------------------------------------------------------------------------------------------------
   [[gnu::always_inline]] RoundingMode resolve_rm(unsigned rm) {
@@ -411,24 +447,49 @@ struct Direct {
 
   // --- system ---------------------------------------------------------------------------------------------------------
   Value csr(unsigned number, CsrOp op, Value operand, bool read, bool write) {
-    const SlowResult slow = in->csr(insn, next, budget, number, op, operand, read | write << 1);
-    next = slow.next;
-    left_ = in->trapped;
-    return slow.value;
+    if constexpr (kFast) {
+      bail();
+      return 0;
+    } else {
+      return finish(in->csr(insn, next, budget, number, op, operand, read | write << 1));
+    }
+  }
+  void system(Interpreter::System what) {
+    if constexpr (kFast) {
+      bail();
+    } else {
+      next = in->system(insn, next, budget, what);
+    }
   }
   void fence() const {}
   void pause() const {}
-  void fence_i() { next = in->system(insn, next, budget, Interpreter::System::kFenceI); }
-  void ecall() { leave(in->environment_call(insn, budget)); }
+  void fence_i() { system(Interpreter::System::kFenceI); }
+  void mret() { system(Interpreter::System::kMret); }
+  void sret() { system(Interpreter::System::kSret); }
+  void wfi() { system(Interpreter::System::kWfi); }
+  void svinval_fence() { system(Interpreter::System::kSvinvalFence); }
   void ebreak() { raise(Exception::kBreakpoint, pc()); }
-  void mret() { next = in->system(insn, next, budget, Interpreter::System::kMret); }
-  void sret() { next = in->system(insn, next, budget, Interpreter::System::kSret); }
-  void wfi() { next = in->system(insn, next, budget, Interpreter::System::kWfi); }
-  void svinval_fence() { next = in->system(insn, next, budget, Interpreter::System::kSvinvalFence); }
-  void sfence_vma(bool has_vaddr, Value vaddr, bool has_asid, Value asid) {
-    next = in->sfence_vma(insn, next, budget, has_vaddr | has_asid << 1, vaddr, asid);
+  void ecall() {
+    if constexpr (kFast) {
+      bail();
+    } else {
+      leave(in->environment_call(insn, budget));
+    }
   }
-  void cbo(Cbo op, Value address) { next = in->cbo(insn, next, budget, op, address); }
+  void sfence_vma(bool has_vaddr, Value vaddr, bool has_asid, Value asid) {
+    if constexpr (kFast) {
+      bail();
+    } else {
+      next = in->sfence_vma(insn, next, budget, has_vaddr | has_asid << 1, vaddr, asid);
+    }
+  }
+  void cbo(Cbo op, Value address) {
+    if constexpr (kFast) {
+      bail();
+    } else {
+      next = in->cbo(insn, next, budget, op, address);
+    }
+  }
 };
 
 }  // namespace monochord

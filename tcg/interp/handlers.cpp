@@ -10,6 +10,11 @@
 
 namespace monochord {
 
+[[gnu::noinline]] const Insn* stop_run(const Insn* next, Interpreter* in, int64_t, HartState*) {
+  in->stop_before(next);
+  return nullptr;
+}
+
 namespace {
 
 // From an operation to its body, operands and flags.
@@ -31,14 +36,28 @@ struct Body;
 #undef INSN
 
 template <Op op, unsigned slots, bool in_page>
+[[gnu::noinline]] const Insn* run_slow(const Insn* insn, Interpreter* in, int64_t budget, HartState* state) {
+  Direct<slots, in_page, false> e(insn, in, budget, state);
+  if ((Body<op>::kFlags & kFp) != 0 && (state->mstatus & kMstatusFs) == 0) {
+    e.illegal();
+  } else {
+    Body<op>::run(e, insn->args);
+  }
+  MONOCHORD_DISPATCH(e.next, in, budget, state);
+}
+
+template <Op op, unsigned slots, bool in_page>
 const Insn* run_op(const Insn* insn, Interpreter* in, int64_t budget, HartState* state) {
-  Direct<slots, in_page> e(insn, in, budget, state);
   if constexpr ((Body<op>::kFlags & kFp) != 0) {
     if (__builtin_expect((state->mstatus & kMstatusFs) == 0, 0)) {
-      MONOCHORD_DISPATCH(in->illegal(insn, budget), in, budget, state);
+      MONOCHORD_TAIL run_slow<op, slots, in_page>(insn, in, budget, state);
     }
   }
+  Direct<slots, in_page, true> e(insn, in, budget, state);
   Body<op>::run(e, insn->args);
+  if (__builtin_expect(e.bailed, 0)) {
+    MONOCHORD_TAIL run_slow<op, slots, in_page>(insn, in, budget, state);
+  }
   MONOCHORD_DISPATCH(e.next, in, budget, state);
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kPageMask = 4095;
 constexpr unsigned kDecodeAhead = 32;  // instructions decoded in one go
 constexpr uint64_t kCacheBlock = 64;   // bytes of a CBO
-using AnyDirect = Direct<2, false>;    // for the helpers that have no instruction
+using AnyDirect = Direct<2, false, false>;    // for the helpers that have no instruction
 
 }  // namespace
 
@@ -116,16 +116,6 @@ void Interpreter::refresh_modes() {
   read = data.read;
   write = data.write;
   fetch = cpu_.tlb.tables(fetch_tlb_mode(cpu_)).fetch;
-}
-
-const Insn* Interpreter::leave_at(uint64_t pc) {
-  cpu_.state.pc = pc;
-  return &leave_slot;
-}
-
-const Insn* Interpreter::resolve_at(uint64_t pc) {
-  cpu_.state.pc = pc;
-  return &resolve_slot;
 }
 
 const Insn* Interpreter::after(const Insn* next) {

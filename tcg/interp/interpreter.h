@@ -86,8 +86,14 @@ class Interpreter {
     bias = page_address - slot_offset(to->insns);
     return to->insns + ((target & Tlb::kPageMask) >> 1);
   }
-  const Insn* leave_at(uint64_t pc);
-  const Insn* resolve_at(uint64_t pc);
+  const Insn* leave_at(uint64_t pc) {
+    cpu_.state.pc = pc;
+    return &leave_slot;
+  }
+  const Insn* resolve_at(uint64_t pc) {
+    cpu_.state.pc = pc;
+    return &resolve_slot;
+  }
 
   // Bodies of the handlers that are not instructions (insn.h).
   const Insn* decode_slot(const Insn* insn, int64_t budget_left);

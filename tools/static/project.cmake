@@ -2,7 +2,8 @@
 if(TARGET static-runtime)
   return()
 endif()
-add_library(static-runtime STATIC
+# Objects, not an archive: whatever the order of the libraries, what they leave open is there.
+add_library(static-runtime OBJECT
   ${CMAKE_CURRENT_LIST_DIR}/runtime/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/abi.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/libcxx.cpp)

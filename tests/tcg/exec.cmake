@@ -1,0 +1,9 @@
+# Tests of decoder, executors, TLB and the execution loop.
+add_executable(tcg-exec-tests
+  ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp)
+target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
+gtest_discover_tests(tcg-exec-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
+
+add_executable(tcg-decode-objdump-test ${CMAKE_CURRENT_LIST_DIR}/decode_objdump_test.cpp)
+target_link_libraries(tcg-decode-objdump-test PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)
+gtest_discover_tests(tcg-decode-objdump-test PROPERTIES LABELS system DISCOVERY_MODE PRE_TEST)

@@ -57,23 +57,20 @@ const char* clock_name(QEMUClockType clock) {
   }
 }
 
+void add_timer_row(void* context, const TimerInfo* info) {
+  const std::string name = info->name != nullptr ? info->name : stringf("#%" PRIu64, info->number);
+  std::string deadline = "idle", left;
+  if (info->armed) {
+    deadline = stringf("%" PRId64, info->expire_time_ns);
+    left = stringf("%" PRId64, info->expire_time_ns - qemu_clock_get_ns(info->clock));
+  }
+  *static_cast<std::string*>(context) += stringf("%-28s %-10s %20s %14s  %s\n", name.c_str(), clock_name(info->clock), deadline.c_str(), left.c_str(),
+                                                 info->callback_name != nullptr ? info->callback_name : "-");
+}
+
 std::string info_timers(const std::string&) {
   std::string text = stringf("%-28s %-10s %20s %14s  %s\n", "timer", "clock", "deadline ns", "in ns", "callback");
-  timer_for_each(
-      [](void* context, const TimerInfo* info) {
-        std::string& out = *static_cast<std::string*>(context);
-        char name[32];
-        if (info->name == nullptr) snprintf(name, sizeof name, "#%llu", static_cast<unsigned long long>(info->number));
-        const std::string callback = stringf("%p", reinterpret_cast<void*>(info->cb));
-        if (!info->armed) {
-          out += stringf("%-28s %-10s %20s %14s  %s\n", info->name ? info->name : name, clock_name(info->clock), "idle", "", callback.c_str());
-          return;
-        }
-        const int64_t now = qemu_clock_get_ns(info->clock);
-        out += stringf("%-28s %-10s %20" PRId64 " %14" PRId64 "  %s\n", info->name ? info->name : name, clock_name(info->clock), info->expire_time_ns,
-                       info->expire_time_ns - now, callback.c_str());
-      },
-      &text);
+  timer_for_each(add_timer_row, &text);
   return text;
 }
 

@@ -95,7 +95,6 @@ TEST_F(BottomHalf, OneThatItSchedulesRunsInTheSameTurnAfterTheOthers) {
 TEST_F(BottomHalf, OneThatAlwaysSchedulesItselfDoesNotStopTheGuest) {
   FakeCpu cpu;
   int ran = 0;
-  Bh forever([] {});
   Bh again([&] {
     ran++;
     qemu_bh_schedule(again.bh);
@@ -151,9 +150,7 @@ std::vector<uint64_t> trace_with_signals(int64_t signal_every, int block) {
     trace.push_back(cpu.instructions());
     if (++chain % 3 == 0) qemu_bh_schedule(second);  // a chain: it may not wait for where the next slice ends
   });
-  TestTimer* self = nullptr;
   TestTimer noise(QEMU_CLOCK_REALTIME, [&] { qemu_cpu_kick(cpu); });
-  self = &noise;
   cpu.insn = [&](uint64_t n) {
     if (signal_every != 0 && n % static_cast<uint64_t>(signal_every) == 0) {
       noise.mod_in(0);
@@ -161,7 +158,6 @@ std::vector<uint64_t> trace_with_signals(int64_t signal_every, int block) {
     }
     if (n % 7 == 0) cpu.mmio([&] { qemu_bh_schedule(first.bh); });
   };
-  (void)self;
   vm_start();
   run_exactly(3000);
   qemu_bh_delete(second);

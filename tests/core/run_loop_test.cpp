@@ -11,11 +11,6 @@ namespace {
 
 class RunLoop : public ::testing::Test {
  protected:
-  void stop_after(FakeCpu& cpu, uint64_t count) {
-    cpu.insn = [this, count](uint64_t n) {
-      if (n + 1 == count) qemu_system_shutdown_request(ShutdownCause::kGuestShutdown, 7);
-    };
-  }
   LoopRig rig{Kind::kVirtualLazy};
 };
 

@@ -120,6 +120,17 @@ TEST_P(PosixHostTest, AlarmsOfABusyGuestRunInTheHandler) {
   EXPECT_GE((after.signals_run - before.signals_run) * 10, (after.signals - before.signals) * 9);
 }
 
+TEST_P(PosixHostTest, SignalsLeaveErrnoAlone) {
+  for (int signal : {SIGIO, SIGCONT, SIGTERM}) {
+    errno = ENOTTY;
+    raise(signal);
+    EXPECT_EQ(errno, ENOTTY) << signal;
+  }
+  EXPECT_TRUE(host().take_fd_hint());
+  EXPECT_FALSE(host().take_fd_hint()) << "once";
+  EXPECT_TRUE(qemu_shutdown_requested());
+}
+
 TEST_P(PosixHostTest, NoAlarmComesWhileTheMachineIsStopped) {
   TestTimer timer(QEMU_CLOCK_VIRTUAL, [] {});
   FakeCpu cpu;

@@ -16,6 +16,14 @@
 #include "../core/loop_fixture.h"
 #include "port/posix/chardev.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define MONOCHORD_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MONOCHORD_ASAN 1
+#endif
+#endif
+
 namespace monochord {
 
 inline int64_t now_ms() {

@@ -218,7 +218,7 @@ TEST(Terminal, IsRestoredByTheSecondSignalWhenTheLoopHangs) {
 }
 
 TEST(Terminal, IsRestoredByCrashesFailedChecksAndExit) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef MONOCHORD_ASAN
   const std::vector<int> signals = {SIGQUIT};
 #else
   const std::vector<int> signals = {SIGQUIT, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};

@@ -85,8 +85,6 @@ void main_loop_wait(int nonblocking) {
   CHECK(bql_locked() && !in_handler_context());
   if (!loop_turn().did && !nonblocking && !loop_has_work()) loop_idle_wait();
   // Due timers, also where their signal has not come yet.
-  bql_unlock();
-  timer_host_signal();
-  bql_lock();
+  timer_host_run_due();
   loop_turn();
 }

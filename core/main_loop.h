@@ -60,6 +60,7 @@ void qemu_system_reset();
 
 struct RunOptions {
   bool reset_is_shutdown = false;      // -no-reboot
+  bool guest_shutdown_stops = false;   // -no-shutdown: the machine stops, the loop goes on
   // After a slice that ended in a breakpoint or a finished single step (GDB). May be null.
   void (*on_debug)(void* opaque, Cpu& cpu, ExecExit why) = nullptr;
   void* opaque = nullptr;

@@ -62,6 +62,12 @@ bool handle_requests(const RunOptions& options) {
       rr = RoundRobin{};
     }
   }
+  const bool by_guest = loop_requests.shutdown == static_cast<int>(ShutdownCause::kGuestShutdown);
+  if (by_guest && options.guest_shutdown_stops) {
+    loop_requests.shutdown = 0;
+    loop_requests.exit_status = 0;
+    vm_stop(RunState::kShutdown);
+  }
   return loop_requests.shutdown != 0;
 }
 

@@ -135,6 +135,7 @@ int Machine::run() {
   if (!options_.freeze) vm_start();
   RunOptions run;
   run.reset_is_shutdown = options_.no_reboot;
+  run.guest_shutdown_stops = options_.no_shutdown;
   run.on_debug = on_debug;
   run.opaque = this;
   const int64_t start_ns = get_clock();

@@ -107,10 +107,10 @@ void CodeCache::written(uint64_t paddr, uint64_t size) {
   while (paddr < end) {
     const uint64_t bytes = std::min(end - paddr, 4096 - (paddr & kPageMask));
     if (CodePage* page = find(paddr)) {
-      if (++page->cold_stores > kColdStoresMax) {
-        drop(*page);
-      } else if (strict_fencei_) {
+      if (strict_fencei_) {
         page->stale = any_stale_ = true;
+      } else if (++page->cold_stores > kColdStoresMax) {
+        drop(*page);
       } else {
         // An instruction that starts in the slot before may reach into these bytes.
         const unsigned first = (paddr & kPageMask) >> 1;
@@ -126,8 +126,8 @@ void CodeCache::flush() {
   for (const auto& page : pages_) drop(*page);
 }
 
-void CodeCache::forget_stale() {
-  if (!any_stale_) return;
+void CodeCache::forget_stale(bool fence) {
+  if (!any_stale_ || (strict_fencei_ && !fence)) return;
   any_stale_ = false;
   for (const auto& page : pages_) {
     if (!page->stale) continue;

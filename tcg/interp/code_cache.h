@@ -47,8 +47,8 @@ class CodeCache {
   // Something was decoded in the page.
   void decoded(CodePage& page) { page.cold_stores = 0; }
   void flush();
-  // FENCE.I, and before a hart's next block after DMA.
-  void forget_stale();
+  // Before a hart's next block after DMA; with x-strict-fencei only FENCE.I (`fence`) makes anything new visible to fetch.
+  void forget_stale(bool fence);
 
   // The hart that runs from now on: a change of hart ends reservations.
   void hart_runs(const Interpreter* hart) {

@@ -59,7 +59,7 @@ ExecExit Interpreter::exec(int64_t budget_given) {
   }
   if (budget_given == 0) return ExecExit::kBudget;
   code_.hart_runs(this);
-  code_.forget_stale();
+  code_.forget_stale(false);
   if (!cpu_.interrupts_held && ((cpu_.interrupt_request & CPU_INTERRUPT_HARD) || cpu_.has_work()) && take_interrupt(cpu_)) {
     cpu_.state.reservation_addr = HartState::kNoReservation;
   }
@@ -330,7 +330,7 @@ const Insn* Interpreter::system(const Insn* insn, const Insn* next, int64_t budg
         why_ = ExecExit::kHalted;
         return &leave_slot;
       case System::kFenceI:
-        code_.forget_stale();
+        code_.forget_stale(true);
         state.pc = next_pc;
         break;
       case System::kSvinvalFence:
@@ -538,6 +538,6 @@ void Interpreter::remove_breakpoint(uint64_t pc) {
 
 void Interpreter::queue_forget_stale() { async_run_on_cpu(cpu_, stale_work_); }
 
-void Interpreter::forget_stale(Cpu&, void* opaque) { static_cast<Interpreter*>(opaque)->code_.forget_stale(); }
+void Interpreter::forget_stale(Cpu&, void* opaque) { static_cast<Interpreter*>(opaque)->code_.forget_stale(false); }
 
 }  // namespace monochord

@@ -1,6 +1,7 @@
 # Tests of decoder, executors, TLB and the execution loop.
 add_executable(tcg-exec-tests
-  ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/interp_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
 gtest_discover_tests(tcg-exec-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
 

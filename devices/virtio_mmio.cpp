@@ -156,7 +156,10 @@ void VirtioMmio::write_queue_address(uint32_t value) {
 void VirtioMmio::write_status(uint32_t value) {
   value &= 0xff;
   if (value == 0) {
+    // Linux tells its page size once, when it finds the device, and resets the device after that.
+    const uint32_t shift = state_.guest_page_shift;
     reset();
+    state_.guest_page_shift = shift;
     return;
   }
   if (!legacy_ && (value & kVirtioFeaturesOk) && !(device_->status() & kVirtioFeaturesOk)) {

@@ -149,6 +149,23 @@ TEST_F(VirtioFixture, legacy_says_where_the_queue_is_and_lets_it_go) {
   EXPECT_FALSE(broken());
 }
 
+TEST_F(VirtioFixture, legacy_page_size_outlives_a_reset_by_status_0) {
+  MemoryDisk disk(1 << 20);
+  make(true, disk);
+  set(0x28, 4096);  // as Linux does: once, before its first reset
+  set(0x70, 0);
+  set(0x70, kVirtioAcknowledge | kVirtioDriver);
+  set(0x30, 0);
+  set(0x38, kNum);
+  set(0x3c, 4096);
+  set(0x40, kRing / 4096);
+  EXPECT_EQ(mmio->device()->queue(0).desc(), kRing);
+  mmio->reset();  // of the machine
+  set(0x30, 0);
+  set(0x40, 1);
+  EXPECT_EQ(mmio->device()->queue(0).desc(), 1u);
+}
+
 TEST_F(VirtioFixture, modern_refuses_features_that_it_did_not_offer_or_without_version_1) {
   MemoryDisk disk(1 << 20);
   make(false, disk);

@@ -121,7 +121,7 @@ TEST_P(DeviceTree, is_qemus_without_the_nodes_of_absent_devices) {
 INSTANTIATE_TEST_SUITE_P(machine, DeviceTree,
                          ::testing::Values(Case{"one_hart", 1, 128, "rv64", false, false}, Case{"two_harts", 2, 512, "rv64", true, true},
                                            Case{"no_mmu", 1, 128, "rv64,sv57=off,sv48=off,sv39=off,zicbom=off,zicboz=off,zicbop=off", true, false},
-                                           Case{"five_harts_large", 5, 3072, "rv64,h=off,zbc=off,zicbop=off", true, true}),
+                                           Case{"five_harts", 5, 1024, "rv64,h=off,zbc=off,zicbop=off", true, true}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -1,10 +1,21 @@
 # Tests of decoder, executors, TLB and the execution loop.
 add_executable(tcg-exec-tests
+  ${CMAKE_CURRENT_LIST_DIR}/alarm_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/interp_test.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/gdb_registers_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/interp_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tlb_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/two_hart_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
 gtest_discover_tests(tcg-exec-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
 
 add_executable(tcg-decode-objdump-test ${CMAKE_CURRENT_LIST_DIR}/decode_objdump_test.cpp)
 target_link_libraries(tcg-decode-objdump-test PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)
 gtest_discover_tests(tcg-decode-objdump-test PROPERTIES LABELS system DISCOVERY_MODE PRE_TEST)
+
+# Handlers hand over by jumps (x86-64, optimised, no sanitizer).
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MONOCHORD_SANITIZE)
+  add_test(NAME InterpreterDispatch
+    COMMAND ${CMAKE_CURRENT_LIST_DIR}/check_dispatch $<FILTER:$<TARGET_OBJECTS:monochord-tcg>,INCLUDE,interp/handlers>)
+  set_tests_properties(InterpreterDispatch PROPERTIES LABELS unit)
+endif()

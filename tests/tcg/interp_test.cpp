@@ -345,7 +345,7 @@ TEST_F(ExecTest, AccessesThatNobodyAnswersTrapWithTheRightCauseAndAddress) {
     if (format == Format::load) a.i(c.op, a1, a0, 0);
     else if (format == Format::store) a.s(c.op, a1, 0, a0);
     else if (format == Format::amo) a.r(c.op, a1, a0, a2);
-    else a.r(c.op, format == Format::cbo ? 0 : a1, a0, format == Format::cbo ? 4 : 0);
+    else a.r(c.op, format == Format::cbo ? zero : a1, a0, format == Format::cbo ? 4 : 0);
     bench.load(a, kRam);
     cpu().code_written(kRam, 4);
     state().pc = kRam;

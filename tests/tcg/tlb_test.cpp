@@ -1,0 +1,242 @@
+// The TLB: what hits, what a flush takes away, what a code page does to stores; and that what it keeps depends on the guest alone.
+#include "tcg/exec/tlb.h"
+
+#include "tests/tcg/exec_fixture.h"
+
+namespace monochord {
+namespace {
+
+class TlbTest : public ::testing::Test {
+ protected:
+  Tlb tlb;
+  alignas(4096) uint8_t page[8192];
+  bool reads(TlbMode mode, uint64_t vaddr, unsigned size = 1) { return Tlb::hit(tlb.tables(mode).read[Tlb::index(vaddr)], vaddr, size); }
+  bool writes(TlbMode mode, uint64_t vaddr, unsigned size = 1) { return Tlb::hit(tlb.tables(mode).write[Tlb::index(vaddr)], vaddr, size); }
+  bool fetches(TlbMode mode, uint64_t vaddr) { return tlb.tables(mode).fetch[Tlb::index(vaddr)].tag == (vaddr & ~Tlb::kPageMask); }
+};
+
+TEST_F(TlbTest, EmptyHitsNowhere) {
+  for (unsigned mode = 0; mode < kTlbModes; mode++) {
+    for (uint64_t slot = 0; slot < Tlb::kEntries; slot++) {
+      for (const uint64_t base : {uint64_t{0}, uint64_t{0x400000}, ~uint64_t{0x3fffff}, uint64_t{1} << 38}) {
+        for (const uint64_t offset : {0, 1, 4088, 4095}) {
+          const uint64_t vaddr = base + slot * 4096 + offset;
+          EXPECT_FALSE(reads(static_cast<TlbMode>(mode), vaddr)) << std::hex << vaddr;
+          EXPECT_FALSE(writes(static_cast<TlbMode>(mode), vaddr));
+          EXPECT_FALSE(fetches(static_cast<TlbMode>(mode), vaddr));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(TlbTest, AHitIsInsideThePageToItsLastByte) {
+  const uint64_t vaddr = 0xffffffff80001000;
+  tlb.fill_read(kTlbS, vaddr + 0x123, page, 0x80001000, 12);
+  for (const unsigned size : {1, 2, 4, 8}) {
+    EXPECT_TRUE(reads(kTlbS, vaddr, size));
+    EXPECT_TRUE(reads(kTlbS, vaddr + 4096 - size, size));
+    EXPECT_FALSE(reads(kTlbS, vaddr + 4096 - size + 1, size)) << size;
+    EXPECT_FALSE(reads(kTlbS, vaddr - 1, size));
+  }
+  EXPECT_FALSE(reads(kTlbU, vaddr));
+  EXPECT_FALSE(writes(kTlbS, vaddr));
+  const TlbEntry& entry = tlb.tables(kTlbS).read[Tlb::index(vaddr)];
+  EXPECT_EQ(reinterpret_cast<uint8_t*>(vaddr + 5 + entry.addend), page + 5);
+  EXPECT_EQ(tlb.tables(kTlbS).read_paddr[Tlb::index(vaddr)], 0x80001000u);
+}
+
+TEST_F(TlbTest, FlushAllEmptiesEveryModeAndDirection) {
+  for (unsigned mode = 0; mode < kTlbModes; mode++) {
+    for (unsigned i = 0; i < Tlb::kEntries; i += 37) {
+      tlb.fill_read(static_cast<TlbMode>(mode), i * 4096, page, 0, 12);
+      tlb.fill_write(static_cast<TlbMode>(mode), i * 4096, page, 0, 12);
+      tlb.fill_fetch(static_cast<TlbMode>(mode), i * 4096, nullptr, 12);
+    }
+  }
+  tlb.flush_all();
+  for (unsigned mode = 0; mode < kTlbModes; mode++) {
+    for (unsigned i = 0; i < Tlb::kEntries; i++) {
+      EXPECT_FALSE(reads(static_cast<TlbMode>(mode), i * 4096));
+      EXPECT_FALSE(writes(static_cast<TlbMode>(mode), i * 4096));
+      EXPECT_FALSE(fetches(static_cast<TlbMode>(mode), i * 4096));
+    }
+  }
+}
+
+TEST_F(TlbTest, AFenceForOneAddressTakesThatPageAndLeavesTheNeighbours) {
+  tlb.fill_read(kTlbU, 0x1000, page, 0, 12);
+  tlb.fill_write(kTlbSumS, 0x1000, page, 0, 12);
+  tlb.fill_read(kTlbU, 0x2000, page, 0, 12);
+  tlb.flush_page(0x1234);
+  EXPECT_FALSE(reads(kTlbU, 0x1000));
+  EXPECT_FALSE(writes(kTlbSumS, 0x1000));
+  EXPECT_TRUE(reads(kTlbU, 0x2000));
+}
+
+// Privileged, "SFENCE.VMA": a fence for an address is for the leaf that maps it, whatever its size.
+TEST_F(TlbTest, AFenceInsideALargePageTakesAllItsPieces) {
+  tlb.fill_read(kTlbU, 0x40201000, page, 0, 21);
+  tlb.fill_read(kTlbU, 0x402ff000, page, 0, 21);
+  tlb.fill_read(kTlbU, 0x50000000, page, 0, 12);
+  tlb.flush_page(0x50000000);
+  EXPECT_TRUE(reads(kTlbU, 0x40201000));
+  tlb.flush_page(0x40200000);
+  EXPECT_FALSE(reads(kTlbU, 0x40201000));
+  EXPECT_FALSE(reads(kTlbU, 0x402ff000));
+}
+
+TEST_F(TlbTest, ACodePageLosesItsWriteEntriesUnderEveryAddress) {
+  tlb.fill_write(kTlbM, 0x80000000, page, 0x80000000, 12);
+  tlb.fill_write(kTlbS, 0xffffffc000000000, page, 0x80000000, 12);
+  tlb.fill_write(kTlbS, 0xffffffc000001000, page + 4096, 0x80001000, 12);
+  tlb.fill_read(kTlbS, 0xffffffc000000000, page, 0x80000000, 12);
+  tlb.protect_code_page(page);
+  EXPECT_FALSE(writes(kTlbM, 0x80000000));
+  EXPECT_FALSE(writes(kTlbS, 0xffffffc000000000));
+  EXPECT_TRUE(writes(kTlbS, 0xffffffc000001000));
+  EXPECT_TRUE(reads(kTlbS, 0xffffffc000000000));
+}
+
+// --- with a hart under Sv39 ---------------------------------------------------------------------------------------------------
+class Paged : public ExecTest {
+ protected:
+  static constexpr uint64_t kRoot = kRam + 0x100000, kMid = kRam + 0x101000, kLeaf = kRam + 0x102000, kCode = kRam;
+  static constexpr uint64_t kVa = 0x40000000;  // virtual page n is physical page kRam + 0x200000 + n pages
+
+  Paged() {
+    // The third gigabyte identically (code), the second through three levels.
+    bench.at<uint64_t>(kRoot + 8 * 2) = (kRam >> 12) << 10 | 0xcf;
+    bench.at<uint64_t>(kRoot + 8 * 1) = (kMid >> 12) << 10 | 1;
+    bench.at<uint64_t>(kMid) = (kLeaf >> 12) << 10 | 1;
+    for (unsigned i = 0; i < 512; i++) bench.at<uint64_t>(kLeaf + 8 * i) = ((kRam + 0x200000 + i * 4096) >> 12) << 10 | 0xcf;
+    helper_csr(cpu(), 0x3b0, CsrOp::kWrite, ~uint64_t{0} >> 10, false, true, 0);
+    helper_csr(cpu(), 0x3a0, CsrOp::kWrite, 0x1f, false, true, 0);
+    helper_csr(cpu(), 0x180, CsrOp::kWrite, uint64_t{8} << 60 | kRoot >> 12, false, true, 0);
+    state().mtvec = kRam + 0x1000;
+    state().priv = kPrivS;
+    Assembler a(kCode);
+    a.i(op_ld, a1, a0, 0);
+    a.s(op_sd, a2, 0, a0);
+    bench.load(a, kCode);
+    hold_handler();
+  }
+  uint64_t& pte(unsigned page) { return bench.at<uint64_t>(kLeaf + 8 * page); }
+  void at(uint64_t pc, uint64_t address) {
+    state().priv = kPrivS;
+    state().pc = pc;
+    state().x[a0] = address;
+    bench.steps(1);
+  }
+  bool load(uint64_t address) { return at(kCode, address), state().pc == kCode + 4; }
+  bool store(uint64_t address) { return at(kCode + 4, address), state().pc == kCode + 8; }
+};
+
+TEST_F(Paged, AnEditedPageTableIsSeenAfterTheFence) {
+  bench.at<uint64_t>(kRam + 0x200000) = 1;
+  bench.at<uint64_t>(kRam + 0x300000) = 2;
+  ASSERT_TRUE(load(kVa));
+  EXPECT_EQ(x(a1), 1u);
+  pte(0) = ((kRam + 0x300000) >> 12) << 10 | 0xcf;
+  ASSERT_TRUE(load(kVa));
+  EXPECT_EQ(x(a1), 1u) << "stale, as the manual allows";
+  helper_sfence_vma(cpu(), 0x12000073, true, kVa, false, 0);
+  ASSERT_TRUE(load(kVa));
+  EXPECT_EQ(x(a1), 2u);
+}
+
+TEST_F(Paged, AFaultComesOnlyFromAFreshWalk) {
+  pte(3) = 0;
+  EXPECT_FALSE(load(kVa + 0x3000));
+  EXPECT_EQ(state().mcause, 13u);
+  pte(3) = ((kRam + 0x203000) >> 12) << 10 | 0xcf;
+  EXPECT_TRUE(load(kVa + 0x3000)) << "a missing translation is not remembered";
+}
+
+TEST_F(Paged, AReadOnlyPageFaultsOnStoresAlsoAfterLoads) {
+  pte(5) = ((kRam + 0x205000) >> 12) << 10 | 0xc3;
+  ASSERT_TRUE(load(kVa + 0x5000));
+  EXPECT_FALSE(store(kVa + 0x5008));
+  EXPECT_EQ(state().mcause, 15u);
+  EXPECT_EQ(state().mtval, kVa + 0x5008);
+}
+
+TEST_F(Paged, AStoreSetsDEvenWhereALoadFilledTheTlbBefore) {
+  state().menvcfg |= kMenvcfgAdue;
+  pte(6) = ((kRam + 0x206000) >> 12) << 10 | 0x0f;
+  ASSERT_TRUE(load(kVa + 0x6000));
+  EXPECT_EQ(pte(6) & 0xc0, 0x40u);
+  ASSERT_TRUE(store(kVa + 0x6000));
+  EXPECT_EQ(pte(6) & 0xc0, 0xc0u);
+}
+
+TEST_F(Paged, AnAccessAcrossPagesReportsTheHalfThatFaultsAndStoresNothing) {
+  pte(8) = 0;
+  memset(bench.ram() + 0x207ff8, 0x11, 8);
+  state().x[a2] = ~uint64_t{0};
+  EXPECT_FALSE(store(kVa + 0x7ffc));
+  EXPECT_EQ(state().mcause, 15u);
+  EXPECT_EQ(state().mtval, kVa + 0x8000);
+  EXPECT_EQ(bench.ram()[0x207ffc], 0x11);
+  EXPECT_FALSE(load(kVa + 0x7ffc));
+  EXPECT_EQ(state().mtval, kVa + 0x8000);
+}
+
+TEST_F(Paged, AnInstructionAcrossPagesReportsTheHalfThatFaults) {
+  Assembler a(0);
+  a.i(op_addi, a3, zero, 1);
+  memcpy(bench.ram() + 0x209ffe, a.code().data(), 2);
+  memcpy(bench.ram() + 0x20a000, a.code().data() + 1, 2);
+  at(kVa + 0x9ffe, 0);
+  EXPECT_EQ(x(a3), 1u);
+  pte(0xa) = 0;
+  cpu().tlb.flush_page(kVa + 0xa000);
+  at(kVa + 0x9ffe, 0);
+  EXPECT_EQ(state().mcause, 12u);
+  EXPECT_EQ(state().mepc, kVa + 0x9ffe);
+  EXPECT_EQ(state().mtval, kVa + 0xa000);
+}
+
+TEST_F(Paged, TwoAddressesOfOnePageShareItsCode) {
+  // The same physical page under two virtual ones: what one writes the other runs.
+  pte(20) = pte(21) = ((kRam + 0x214000) >> 12) << 10 | 0xcf;
+  Assembler a(0);
+  a.i(op_addi, a3, zero, 1);
+  memcpy(bench.ram() + 0x214000, a.code().data(), 4);
+  at(kVa + 20 * 4096, 0);
+  EXPECT_EQ(x(a3), 1u);
+  EXPECT_EQ(cpu().pc(), kVa + 20 * 4096 + 4);
+  state().x[a2] = 0x00700693;  // addi a3,zero,7
+  ASSERT_TRUE(store(kVa + 21 * 4096));
+  at(kVa + 20 * 4096, 0);
+  EXPECT_EQ(x(a3), 7u);
+}
+
+TEST_F(Paged, SumAndPrivilegeChooseTheirOwnEntries) {
+  pte(30) |= 0x10;  // U
+  EXPECT_FALSE(load(kVa + 30 * 4096));
+  state().mstatus |= kMstatusSum;
+  EXPECT_TRUE(load(kVa + 30 * 4096));
+  state().mstatus &= ~kMstatusSum;
+  EXPECT_FALSE(load(kVa + 30 * 4096));
+}
+
+TEST_F(Paged, MprvLoadsThroughTheOtherModesTables) {
+  bench.at<uint64_t>(kRam + 0x200000) = 77;
+  static_assert(kVa == Bench::kSmallRam);
+  bench.small()[0] = 99;
+  state().priv = kPrivM;
+  state().pc = kCode;
+  state().x[a0] = kVa;
+  state().mstatus = (state().mstatus & ~kMstatusMpp) | kMstatusMprv | uint64_t{kPrivS} << kMstatusMppShift;
+  bench.steps(1);
+  EXPECT_EQ(x(a1), 77u);
+  EXPECT_EQ(cpu().pc(), kCode + 4);
+  state().pc = kCode;
+  state().mstatus &= ~kMstatusMprv;
+  bench.steps(1);
+  EXPECT_EQ(x(a1), 99u) << "a physical address again";
+}
+
+}  // namespace
+}  // namespace monochord

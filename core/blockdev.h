@@ -19,6 +19,8 @@ class BlockBackend {
   virtual int flush() = 0;
   virtual int discard(uint64_t offset, uint64_t size) = 0;       // may do nothing
   virtual int write_zeroes(uint64_t offset, uint64_t size) = 0;
+  // Writes what a snapshot has changed to its image (Ctrl-A s); elsewhere there is nothing to do.
+  virtual int commit() { return 0; }
   virtual const std::string& id() const = 0;                      // of -drive id=, for messages
 };
 

@@ -39,6 +39,13 @@ bool set_lock(int fd, off_t byte) {
   return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
+void unlock_all(int fd) {
+  struct flock lock = {};
+  lock.l_type = F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  (void)fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 bool somebody_else_locks(int fd, off_t byte) {
   struct flock lock = {};
   lock.l_type = F_WRLCK;
@@ -49,7 +56,9 @@ bool somebody_else_locks(int fd, off_t byte) {
 }
 
 // False when another process has the image in a way that does not go with ours. Filesystems without locks are taken as they are.
-bool lock_image(int fd, bool writes) {
+// `own_fd`: locks that we hold already through another descriptor are given up first.
+bool lock_image(int fd, bool writes, int own_fd = -1) {
+  if (own_fd >= 0) unlock_all(own_fd);
   std::vector<int> used = {kPermRead};
   if (writes) used.push_back(kPermWrite);
   for (int perm : used) {
@@ -95,14 +104,22 @@ int write_all_at(int fd, uint64_t offset, const uint8_t* bytes, size_t size) {
   return 0;
 }
 
+class BlockFile;
+std::vector<BlockFile*>& open_files() {
+  static std::vector<BlockFile*> list;
+  return list;
+}
+
 // --- the backend --------------------------------------------------------------------------------------------
 class BlockFile final : public BlockBackend {
  public:
   BlockFile(int fd, int overlay_fd, uint64_t file_size, const BlockFileOptions& options)
       : fd_(fd), overlay_fd_(overlay_fd), file_size_(file_size), options_(options) {
     if (overlay_fd_ >= 0) written_.resize((size_bytes() / kSectorSize + 63) / 64);
+    open_files().push_back(this);
   }
   ~BlockFile() override {
+    open_files().erase(std::find(open_files().begin(), open_files().end(), this));
     close(fd_);
     if (overlay_fd_ >= 0) close(overlay_fd_);
   }
@@ -146,6 +163,29 @@ class BlockFile final : public BlockBackend {
       result = fdatasync(fd_);
     } while (result != 0 && errno == EINTR);
     return report(result == 0 ? 0 : errno, "flush");
+  }
+
+  bool is_snapshot() const { return overlay_fd_ >= 0; }
+  const std::string& path() const { return options_.path; }
+
+  int commit() override {
+    if (!is_snapshot()) return flush();
+    const int base = open(options_.path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (base < 0) return report(errno, "commit");
+    int error = options_.locking && !lock_image(base, true, fd_) ? EBUSY : 0;
+    std::array<uint8_t, 64 * 1024> bytes;
+    for (uint64_t offset = 0; offset < size_bytes() && error == 0;) {
+      const bool changed = is_written(offset / kSectorSize);
+      const size_t part = run_length(offset, static_cast<size_t>(std::min<uint64_t>(bytes.size(), size_bytes() - offset)), changed);
+      bool got_all;
+      if (changed) error = read_all(overlay_fd_, offset, bytes.data(), part, &got_all);
+      if (changed && error == 0) error = write_all_at(base, offset, bytes.data(), part);
+      offset += part;
+    }
+    if (error == 0 && fdatasync(base) != 0) error = errno;
+    close(base);
+    if (options_.locking) (void)lock_image(fd_, false);
+    return report(error, "commit");
   }
 
   int discard(uint64_t offset, uint64_t size) override {
@@ -285,6 +325,13 @@ Result<std::unique_ptr<BlockBackend>> open_block_file(const BlockFileOptions& op
     overlay = *made;
   }
   return std::unique_ptr<BlockBackend>(new BlockFile(fd, overlay, *size, options));
+}
+
+void commit_all_block_files() {
+  for (BlockFile* file : open_files()) {
+    if (!file->is_snapshot()) continue;
+    if (file->commit() == 0) warn_report("%s (drive %s): the snapshot's changes are in the image now", file->path().c_str(), file->id().c_str());
+  }
 }
 
 }  // namespace monochord

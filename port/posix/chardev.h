@@ -45,7 +45,7 @@ class CharMux {
 
   // A new front end; owned by the mux, lives as long as it. At most four.
   CharBackend& add_front_end();
-  // Ctrl-A s; without it the key does nothing.
+  // Ctrl-A s; without it the key is commit_all_block_files() (port/posix/block_file.h).
   void set_save_handler(void (*save)(void* opaque), void* opaque);
 
  private:

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/main_loop.h"
+#include "port/posix/block_file.h"
 #include "port/posix/chardev.h"
 
 namespace monochord {
@@ -138,7 +139,7 @@ void CharMux::command(uint8_t c) {
       front_ends_[focus_]->event(CharEvent::kBreak);
       break;
     case 's':
-      if (save_ != nullptr) save_(save_opaque_);
+      save_ != nullptr ? save_(save_opaque_) : commit_all_block_files();
       break;
     case 't':
       stamps_ = !stamps_;

@@ -121,6 +121,24 @@ TEST_F(BlockFileTest, ASnapshotRemembersUntilTheEndAndLeavesTheImageAlone) {
   EXPECT_EQ(file(), contents);
 }
 
+TEST_F(BlockFileTest, ASnapshotMayBeCommitted) {
+  auto made = open_image(false, true);
+  ASSERT_TRUE(made.ok());
+  const std::string text(8192, 'S');
+  for (size_t offset : {size_t{0}, size_t{512 * 77}, kSize - 8192}) {
+    ASSERT_EQ((*made)->write(offset, text.data(), text.size()), 0);
+    contents.replace(offset, text.size(), text);
+  }
+  EXPECT_NE(file(), contents);
+  testing::internal::CaptureStderr();
+  commit_all_block_files();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("d0"), std::string::npos);
+  EXPECT_EQ(file(), contents);
+  EXPECT_FALSE(open_image().ok()) << "it is still locked against writers";
+  ASSERT_EQ((*made)->write(512, text.data(), 512), 0);
+  EXPECT_EQ(file(), contents) << "later changes are a snapshot's again";
+}
+
 TEST_F(BlockFileTest, TwoWritersAreRefused) {
   auto first = open_image();
   ASSERT_TRUE(first.ok());

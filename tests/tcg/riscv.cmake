@@ -9,3 +9,14 @@ add_executable(tcg-riscv-tests
   ${CMAKE_CURRENT_LIST_DIR}/trap_test.cpp)
 target_link_libraries(tcg-riscv-tests PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)
 gtest_discover_tests(tcg-riscv-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
+
+# Random page tables on Monochord and QEMU: 3.7 and 12.3 of the Privileged manual against another implementation.
+find_program(QEMU_SYSTEM_RISCV64 qemu-system-riscv64)
+find_program(RISCV64_LINUX_AS riscv64-linux-gnu-as)
+if(QEMU_SYSTEM_RISCV64 AND RISCV64_LINUX_AS AND TARGET monochord)
+  add_test(NAME TranslationAgainstQemu
+    COMMAND ${CMAKE_CURRENT_LIST_DIR}/translation_qemu.py --monochord $<TARGET_FILE:monochord> --qemu ${QEMU_SYSTEM_RISCV64} --worlds 2)
+  set_tests_properties(TranslationAgainstQemu PROPERTIES LABELS system TIMEOUT 400)
+else()
+  message(STATUS "qemu-system-riscv64 or riscv64-linux-gnu-as not found: no test of translation against QEMU")
+endif()

@@ -45,7 +45,8 @@ AclintMtimer::AclintMtimer(unsigned harts, uint32_t frequency_hz)
     hart.owner = this;
     hart.index = i;
     hart.timer_name = stringf("aclint.mtimer%u", i);
-    hart.timer = std::make_unique<Timer>(hart.timer_name.c_str(), QEMU_CLOCK_VIRTUAL, &timer_expired, &hart);
+    hart.timer = std::make_unique<Timer>(hart.timer_name.c_str(), QEMU_CLOCK_VIRTUAL,
+                                         NamedTimerCallback{&timer_expired, "AclintMtimer::timer_expired"}, &hart);
   }
   region_.init_io(kInfo.name, &kOps, this, kInfo.size);
 }

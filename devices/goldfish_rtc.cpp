@@ -20,7 +20,7 @@ std::span<const Reg<GoldfishRtc>> GoldfishRtc::registers() {
 GoldfishRtc::GoldfishRtc(QEMUClockType clock, int64_t guest_ns)
     : clock_(clock),
       tick_offset_(static_cast<uint64_t>(guest_ns) - static_cast<uint64_t>(qemu_clock_get_ns(clock))),
-      alarm_("goldfish_rtc.alarm", clock, &alarm_expired, this) {}
+      alarm_("goldfish_rtc.alarm", clock, {&alarm_expired, "GoldfishRtc::alarm_expired"}, this) {}
 
 void GoldfishRtc::reset() {
   alarm_.del();

@@ -22,8 +22,8 @@ std::span<const Reg<Ns16550a>> Ns16550a::registers() {
 Ns16550a::Ns16550a(CharBackend* backend, uint32_t baud_base_hz)
     : backend_(backend),
       baud_base_hz_(baud_base_hz),
-      fifo_timeout_("ns16550a.fifo_timeout", QEMU_CLOCK_VIRTUAL, &fifo_timeout_expired, this),
-      modem_status_("ns16550a.modem_status", QEMU_CLOCK_VIRTUAL, &modem_status_expired, this) {
+      fifo_timeout_("ns16550a.fifo_timeout", QEMU_CLOCK_VIRTUAL, {&fifo_timeout_expired, "Ns16550a::fifo_timeout_expired"}, this),
+      modem_status_("ns16550a.modem_status", QEMU_CLOCK_VIRTUAL, {&modem_status_expired, "Ns16550a::modem_status_expired"}, this) {
   if (backend_ == nullptr) return;
   backend_->set_receiver({
       [](void* opaque) { return static_cast<Ns16550a*>(opaque)->can_receive(); },

@@ -13,6 +13,7 @@ Stimer::Stimer(RiscvCpu& cpu) : cpu_(cpu) {
   snprintf(name_, sizeof name_, "riscv.stimer%d", cpu.cpu_index);
   timer_init_ns(&timer_, QEMU_CLOCK_VIRTUAL, expired, this);
   timer_set_name(&timer_, name_);
+  timer_set_callback_name(&timer_, "Stimer::expired");
 }
 
 Stimer::~Stimer() {

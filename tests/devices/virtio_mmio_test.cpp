@@ -226,10 +226,27 @@ class VirtioHostile : public VirtioFixture {
   }
 };
 
-TEST_F(VirtioHostile, head_outside_the_table) {
-  prepare();
-  offer(kNum);
-  expect_broken();
+// Behind the table stands a chain that would be right, so that only the check of the index can refuse it.
+TEST_F(VirtioHostile, head_or_next_right_behind_the_table) {
+  for (const bool as_head : {true, false}) {
+    make(false, disk);
+    start();
+    avail = kRing + 0x400;
+    set(0x44, 0);
+    set64(0x90, avail);
+    set(0x44, 1);
+    header(VirtioBlk::kFlush, 0);
+    put_desc(desc, 0, kRequests, 16, kNext, kNum + 1);
+    put_desc(desc, kNum, kRequests, 16, kNext, 1);
+    put_desc(desc, kNum + 1, kRequests + 0x20, 1, kWrite, 0);
+    put_desc(desc, 1, kRequests + 0x20, 1, kWrite, 0);
+    offer(as_head ? kNum : 0);
+    expect_broken();
+    EXPECT_EQ(disk.flushes, 0);
+    unmap(*mmio);
+    mmio.reset();
+    line = {};
+  }
 }
 TEST_F(VirtioHostile, available_index_too_far) {
   prepare();
@@ -292,9 +309,12 @@ TEST_F(VirtioHostile, a_buffer_of_no_bytes) {
 TEST_F(VirtioHostile, buffers_that_are_not_ram) {
   for (uint64_t address : {uint64_t{0}, uint64_t{kSlot}, kRam + kRamSize - 8, ~uint64_t{0} - 3}) {
     prepare();
-    put_desc(desc, 0, address, 16, 0, 0);
+    put_desc(desc, 0, kRequests, 16, kNext, 1);
+    put_desc(desc, 1, address, 512, kNext | kWrite, 2);
+    put_desc(desc, 2, kRequests + 0x20, 1, kWrite, 0);
     offer(0);
     expect_broken();
+    EXPECT_EQ(disk.reads, 0);
     unmap(*mmio);
     mmio.reset();
     line = {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,6 +29,9 @@ void restore_before_abort() {
   fd_flags_restore();
 }
 
+// Destructors and atexit functions are main's: a request is how a callback ends the process.
+void check_exit() { CHECK_MSG(!in_handler_context(), "exit() in handler context: use qemu_system_shutdown_request"); }
+
 }  // namespace
 
 void ensure_standard_fds() {
@@ -53,6 +57,9 @@ PosixHost::~PosixHost() { uninstall(); }
 
 void PosixHost::install() {
   CHECK(!installed_);
+  static bool exit_is_checked = false;
+  if (!exit_is_checked) atexit(check_exit);
+  exit_is_checked = true;
   sigset_t ours;
   fill_our_signals(&ours);
   install_signal_handlers();

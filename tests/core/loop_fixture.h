@@ -90,6 +90,10 @@ class FakeCpu final : public Cpu {
 
 enum class Kind { kVirtualLazy, kVirtualStrict, kPosixLazy, kPosixStrict };
 
+inline void PrintTo(Kind kind, std::ostream* out) {
+  const char* const names[] = {"VirtualLazy", "VirtualStrict", "PosixLazy", "PosixStrict"};
+  *out << names[static_cast<int>(kind)];
+}
 inline std::string kind_name(const ::testing::TestParamInfo<Kind>& info) {
   const char* const names[] = {"VirtualLazy", "VirtualStrict", "PosixLazy", "PosixStrict"};
   return names[static_cast<int>(info.param)];

@@ -81,6 +81,9 @@ struct HartState {
   // Derived from the two by pmp_update(): first and last byte of each entry that can match; bit i of pmp_active: entry i can.
   std::array<uint64_t, 16> pmp_first{}, pmp_last{};
   uint16_t pmp_active = 0;
+  // The last stretch of addresses that no entry divides, and what it allows S and U (none yet: first above last). Emptied by pmp_update().
+  mutable uint64_t pmp_even_first = 1, pmp_even_last = 0;
+  mutable uint8_t pmp_even_rights = 0;
 
   // mcycle and minstret are offsets against the count of instructions (a trap counts as started, minstret takes it off).
   uint64_t mcycle_offset = 0;

@@ -164,14 +164,6 @@ Translation fault(const RiscvCpu& cpu, WalkEnd end, uint64_t vaddr, AccessType t
 }  // namespace
 
 
-MmuMode mmu_mode(const RiscvCpu& cpu, AccessType type) {
-  const HartState& state = cpu.state;
-  uint8_t priv = state.priv;
-  if (type != AccessType::kFetch && (state.mstatus & kMstatusMprv))
-    priv = static_cast<uint8_t>((state.mstatus & kMstatusMpp) >> kMstatusMppShift);
-  return {priv, (state.mstatus & kMstatusSum) != 0, (state.mstatus & kMstatusMxr) != 0};
-}
-
 Translation mmu_translate(RiscvCpu& cpu, uint64_t vaddr, unsigned size, AccessType type, const MmuMode& mode) {
   Translation result;
   result.paddr = vaddr;

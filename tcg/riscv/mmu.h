@@ -3,6 +3,7 @@
 // Source: Privileged manual, chapters 12.3-12.6 (Supervisor), 3.7 (PMP); Svadu, Svpbmt, Svnapot, Svinval chapters.
 #pragma once
 
+#include "tcg/riscv/bits.h"
 #include "tcg/riscv/cpu.h"
 
 namespace monochord {
@@ -13,7 +14,13 @@ struct MmuMode {
   bool sum;
   bool mxr;
 };
-MmuMode mmu_mode(const RiscvCpu& cpu, AccessType type);
+inline MmuMode mmu_mode(const RiscvCpu& cpu, AccessType type) {
+  const HartState& state = cpu.state;
+  uint8_t priv = state.priv;
+  if (type != AccessType::kFetch && (state.mstatus & kMstatusMprv))
+    priv = static_cast<uint8_t>((state.mstatus & kMstatusMpp) >> kMstatusMppShift);
+  return {priv, (state.mstatus & kMstatusSum) != 0, (state.mstatus & kMstatusMxr) != 0};
+}
 
 struct Translation {
   Trap trap;                 // set: nothing else is valid

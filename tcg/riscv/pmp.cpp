@@ -1,6 +1,8 @@
 // PMP: 16 entries with a grain of 4 bytes. Source: Privileged manual 3.7.1.
 #include "tcg/riscv/pmp.h"
 
+#include <algorithm>
+
 #include "tcg/riscv/csr_internal.h"
 #include "tcg/riscv/mmu.h"
 
@@ -16,6 +18,8 @@ constexpr uint8_t kRwx = kPmpR | kPmpW | kPmpX;
 
 void pmp_update(HartState& state) {
   state.pmp_active = 0;
+  state.pmp_even_first = 1;
+  state.pmp_even_last = 0;
   for (unsigned i = 0; i < kEntries; i++) {
     const uint64_t addr = state.pmpaddr[i] & kAddrBits;
     uint64_t first = 0, last = 0;
@@ -45,8 +49,40 @@ void pmp_update(HartState& state) {
   }
 }
 
+namespace {
+
+// The stretch around `addr` in which no entry begins or ends: what holds for one of its bytes holds for all.
+void find_even_stretch(const HartState& state, uint64_t addr) {
+  uint64_t first = 0, last = ~uint64_t{0};
+  uint8_t rights = 0;
+  bool decided = false;
+  for (unsigned active = state.pmp_active; active != 0; active &= active - 1) {
+    const unsigned i = static_cast<unsigned>(__builtin_ctz(active));
+    const uint64_t entry_first = state.pmp_first[i], entry_last = state.pmp_last[i];
+    if (addr < entry_first) {
+      last = std::min(last, entry_first - 1);
+    } else if (addr > entry_last) {
+      first = std::max(first, entry_last + 1);
+    } else {
+      first = std::max(first, entry_first);
+      last = std::min(last, entry_last);
+      if (!decided) rights = state.pmpcfg[i] & kRwx;
+      decided = true;
+    }
+  }
+  state.pmp_even_first = first;
+  state.pmp_even_last = last;
+  state.pmp_even_rights = rights;
+}
+
+}  // namespace
+
 // The lowest entry that matches any byte decides; it must match all of them.
 uint8_t pmp_range_permissions(const HartState& state, uint64_t first, uint64_t last, uint8_t priv) {
+  if (priv != kPrivM) {
+    if (first < state.pmp_even_first || last > state.pmp_even_last) find_even_stretch(state, first);
+    if (last <= state.pmp_even_last) return state.pmp_even_rights;
+  }
   for (unsigned active = state.pmp_active; active != 0; active &= active - 1) {
     const unsigned i = static_cast<unsigned>(__builtin_ctz(active));
     if (last < state.pmp_first[i] || first > state.pmp_last[i]) continue;

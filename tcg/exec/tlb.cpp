@@ -29,7 +29,7 @@ Tlb::Tlb() : tables_(new Tables[kTlbModes]) {
 
 void Tlb::note_fill(TlbMode mode, Direction direction, uint64_t vaddr, unsigned leaf_bits) {
   fills++;
-  touched_[mode][direction] |= static_cast<uint16_t>(1u << (index(vaddr) / kSegmentEntries));
+  touched_[mode][direction] |= uint64_t{1} << (index(vaddr) / kSegmentEntries);
   if (leaf_bits <= 12) return;
   const uint64_t mask = leaf_bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << leaf_bits) - 1;
   Interval& interval = large_[vaddr >> 63];
@@ -57,8 +57,8 @@ void Tlb::fill_fetch(TlbMode mode, uint64_t vaddr, CodePage* page, unsigned leaf
 }
 
 template <typename Entry>
-void Tlb::flush_table(Entry* table, uint16_t& touched) {
-  for (; touched != 0; touched &= static_cast<uint16_t>(touched - 1)) {
+void Tlb::flush_table(Entry* table, uint64_t& touched) {
+  for (; touched != 0; touched &= touched - 1) {
     const unsigned first = static_cast<unsigned>(std::countr_zero(touched)) * kSegmentEntries;
     for (unsigned slot = first; slot < first + kSegmentEntries; slot++) clear(table, slot);
   }
@@ -95,7 +95,7 @@ void Tlb::flush_fetch() {
 
 void Tlb::protect_code_page(uint8_t* host_page) {
   for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    for (unsigned left = touched_[mode][kWrite]; left != 0; left &= left - 1) {
+    for (uint64_t left = touched_[mode][kWrite]; left != 0; left &= left - 1) {
       const unsigned first = static_cast<unsigned>(std::countr_zero(left)) * kSegmentEntries;
       TlbEntry* table = tables_[mode].write;
       for (unsigned slot = first; slot < first + kSegmentEntries; slot++) {
@@ -107,9 +107,12 @@ void Tlb::protect_code_page(uint8_t* host_page) {
 
 void Tlb::drop_code_page(const CodePage* page) {
   for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    FetchEntry* table = tables_[mode].fetch;
-    for (unsigned slot = 0; slot < kEntries; slot++) {
-      if (table[slot].page == page) clear(table, slot);
+    for (uint64_t left = touched_[mode][kFetch]; left != 0; left &= left - 1) {
+      const unsigned first = static_cast<unsigned>(std::countr_zero(left)) * kSegmentEntries;
+      FetchEntry* table = tables_[mode].fetch;
+      for (unsigned slot = first; slot < first + kSegmentEntries; slot++) {
+        if (table[slot].page == page) clear(table, slot);
+      }
     }
   }
 }

@@ -34,7 +34,7 @@ enum TlbMode : uint8_t { kTlbU = 0, kTlbS = 1, kTlbSumS = 2, kTlbM = 3, kTlbMode
 
 class Tlb {
  public:
-  static constexpr unsigned kEntries = 1024;  // a mode and direction; direct mapped by page number
+  static constexpr unsigned kEntries = 4096;  // a mode and direction; direct mapped by page number
   static constexpr uint64_t kPageMask = 4095;
 
   struct Tables {
@@ -79,10 +79,11 @@ class Tlb {
 
   void note_fill(TlbMode mode, Direction direction, uint64_t vaddr, unsigned leaf_bits);
   template <typename Entry>
-  void flush_table(Entry* table, uint16_t& touched);
+  void flush_table(Entry* table, uint64_t& touched);
 
   std::unique_ptr<Tables[]> tables_;
-  uint16_t touched_[kTlbModes][kDirections] = {};  // a bit for each segment of 64 entries that was filled since the last flush
+  static_assert(kEntries == 64 * kSegmentEntries);
+  uint64_t touched_[kTlbModes][kDirections] = {};  // a bit for each segment of entries that was filled since the last flush
   Interval large_[2];
 };
 

@@ -50,7 +50,7 @@ CodeCache::CodeCache(AddressSpace& as, const CpuConfig& config) : as_(as), confi
 
 CodeCache::~CodeCache() { as_.remove_write_hook(dma_written, this); }
 
-CodePage* CodeCache::find(uint64_t paddr) const {
+CodePage* CodeCache::look_up(uint64_t paddr) const {
   const auto found = by_paddr_.find(paddr >> 12);
   return found == by_paddr_.end() ? nullptr : found->second;
 }
@@ -82,6 +82,8 @@ CodePage* CodeCache::get(uint64_t paddr, uint8_t* host) {
   fill(*page, handler_decode(), 0, CodePage::kSlots - 1);
   page->insns[CodePage::kSlots].fn = handler_refetch();
   by_paddr_[paddr >> 12] = page;
+  const uint64_t bit = (paddr >> 12) % kFilterBits;
+  filter_[bit / 64] |= uint64_t{1} << (bit % 64);
   for (Interpreter* hart : harts_) hart->cpu().tlb.protect_code_page(host);
   return page;
 }
@@ -124,6 +126,7 @@ void CodeCache::written(uint64_t paddr, uint64_t size) {
 
 void CodeCache::flush() {
   for (const auto& page : pages_) drop(*page);
+  std::fill(std::begin(filter_), std::end(filter_), 0);
 }
 
 void CodeCache::forget_stale(bool fence) {

@@ -38,7 +38,10 @@ class CodeCache {
   static void release(CodeCache& cache, Interpreter& hart);
 
   // Null where the page holds no decoded code.
-  CodePage* find(uint64_t paddr) const;
+  CodePage* find(uint64_t paddr) const {
+    const uint64_t bit = (paddr >> 12) % kFilterBits;
+    return (filter_[bit / 64] >> (bit % 64) & 1) != 0 ? look_up(paddr) : nullptr;
+  }
   // The page of paddr; `host` is its first byte. May take over another page's object.
   CodePage* get(uint64_t paddr, uint8_t* host);
 
@@ -63,7 +66,10 @@ class CodeCache {
   static constexpr size_t kPagesMax = 2048;
   static constexpr unsigned kColdStoresMax = 32;
 
+  static constexpr size_t kFilterBits = 1 << 16;
+
   CodeCache(AddressSpace& as, const CpuConfig& config);
+  CodePage* look_up(uint64_t paddr) const;
   ~CodeCache();
   static void dma_written(void* opaque, uint64_t addr, uint64_t size);
   void change_hart(const Interpreter* hart);
@@ -77,6 +83,7 @@ class CodeCache {
   std::vector<Interpreter*> harts_;
   const Interpreter* running_ = nullptr;
   std::unordered_map<uint64_t, CodePage*> by_paddr_;
+  uint64_t filter_[kFilterBits / 64] = {};  // pages that may be in the map: the answer is nearly always no
   std::vector<std::unique_ptr<CodePage>> pages_;
   std::vector<CodePage*> free_;
   size_t next_victim_ = 0;

@@ -275,13 +275,34 @@ SlowResult Interpreter::amo(const Insn* insn, const Insn* next, int64_t budget_l
   return {old, after(next)};
 }
 
+// Zeroes a block that the TLB does not answer for.
+Trap Interpreter::zero_block(uint64_t block) {
+  const HostAccess at = softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kStore);
+  if (at.trap) return at.trap;
+  if (at.host != nullptr && at.writable) {
+    memset(at.host, 0, kCacheBlock);
+    code_.written(at.paddr, kCacheBlock);
+    return {};
+  }
+  Trap trap;
+  for (uint64_t offset = 0; offset < kCacheBlock && !trap; offset += 8) trap = softmmu_store(cpu_, code_, block + offset, 8, 0);
+  return trap;
+}
+
 const Insn* Interpreter::cbo(const Insn* insn, const Insn* next, int64_t budget_left, Cbo op, uint64_t vaddr) {
+  const uint64_t block = vaddr & ~(kCacheBlock - 1);
+  Trap trap = helper_cbo_check(cpu_, op, raw_bits(insn));
+  if (!trap && op == Cbo::kZero) {
+    const TlbEntry& entry = write[Tlb::index(block)];
+    if (Tlb::hit(entry, block, kCacheBlock)) {
+      memset(reinterpret_cast<void*>(block + entry.addend), 0, kCacheBlock);
+      return next;
+    }
+  }
   {
     SlowPath slow(*this, pc_of(insn), budget_left);
-    const uint64_t block = vaddr & ~(kCacheBlock - 1);
-    Trap trap = helper_cbo_check(cpu_, op, raw_bits(insn));
     if (!trap && op == Cbo::kZero) {
-      for (uint64_t offset = 0; offset < kCacheBlock && !trap; offset += 8) trap = softmmu_store(cpu_, code_, block + offset, 8, 0);
+      trap = zero_block(block);
     } else if (!trap) {
       // There is no cache; what is left is the right to touch the block, as a load or a store. The fault is a store's.
       if (softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kLoad).trap)

@@ -109,6 +109,7 @@ class Interpreter {
   void run(int64_t budget_given);
   void refresh_modes();
   const Insn* take(const Trap& trap);           // BQL held
+  Trap zero_block(uint64_t block);              // BQL held
   const Insn* after(const Insn* next);          // BQL free again: does somebody want us to leave?
   uint32_t raw_bits(const Insn* insn) const;
   Insn make_insn(const Decoded& decoded, unsigned slot) const;

@@ -53,16 +53,6 @@ class PidFile {
   std::string path_;
 };
 
-int run_machine(const Options& options) {
-  Result<std::unique_ptr<Machine>> machine = Machine::create(options);
-  if (!machine) {
-    error_report("%s", machine.error().message.c_str());
-    return 1;
-  }
-  if (!options.dumpdtb.empty()) return 0;
-  return (*machine)->run();
-}
-
 int run(int argc, char** argv) {
   ensure_standard_fds();
   const Result<Options> parsed = parse_options(argc, argv);
@@ -95,8 +85,11 @@ int run(int argc, char** argv) {
   host.install();
   set_host(&host);
   bql_lock();
-  const int status = run_machine(options);
-  // Disarmed and blocked before the terminal goes back; the BQL stays held to the end: no callback runs any more.
+  int status = 1;
+  Result<std::unique_ptr<Machine>> machine = Machine::create(options);
+  if (!machine) error_report("%s", machine.error().message.c_str());
+  else status = options.dumpdtb.empty() ? (*machine)->run() : 0;
+  // Disarmed and blocked, then the terminal, then (at the end of this scope) the machine. The BQL stays held: no callback runs any more.
   host.uninstall();
   posix_timer_host_uninstall();
   return status;

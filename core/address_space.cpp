@@ -45,11 +45,17 @@ bool valid_size(unsigned size) { return size == 1 || size == 2 || size == 4 || s
 AddressSpace::AddressSpace(const char* name, MemoryRegion& root) : name_(name), root_(root) { update(); }
 
 MemorySection AddressSpace::translate(uint64_t addr) const {
-  const auto after = std::upper_bound(flat_.begin(), flat_.end(), addr, [](uint64_t a, const FlatRange& range) { return a < range.start; });
-  if (after == flat_.begin()) return {};
-  const FlatRange& range = *(after - 1);
+  // Most often it is the range of the last time: RAM. (The handler may move last_hit_; any value is as good as another.)
+  size_t i = last_hit_;
+  if (i >= flat_.size() || addr - flat_[i].start >= flat_[i].size) {
+    const auto after = std::upper_bound(flat_.begin(), flat_.end(), addr, [](uint64_t a, const FlatRange& range) { return a < range.start; });
+    if (after == flat_.begin()) return {};
+    i = static_cast<size_t>(after - flat_.begin()) - 1;
+    if (addr - flat_[i].start >= flat_[i].size) return {};
+    last_hit_ = i;
+  }
+  const FlatRange& range = flat_[i];
   const uint64_t into = addr - range.start;
-  if (into >= range.size) return {};
   MemorySection section;
   section.region = range.region;
   section.offset = range.offset + into;

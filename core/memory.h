@@ -148,6 +148,7 @@ class AddressSpace {
   const char* name_;
   MemoryRegion& root_;
   std::vector<FlatRange> flat_;  // sorted by start, without overlaps
+  mutable size_t last_hit_ = 0;  // where translate() looks first
   uint64_t generation_ = 0;
   bool aliased_ = false;         // some RAM is to be seen at several addresses
   std::vector<Hook> hooks_;

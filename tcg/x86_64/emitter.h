@@ -77,7 +77,7 @@ class Emitter : public Encoder {
   void lea(Gpr64 dst, Label& label) { finish(aim_near(rm<64>(op(0x8d), dst.index, rip_disp(0)) - 4, label)); }
   template <WordGpr R> void xchg(R a, R b) {
     const bool short_form = (a.index == 0 || b.index == 0) && (R::kBits == 64 || a != b);  // 90 alone is nop, it clears no upper half
-    finish(short_form ? in_opcode<R::kBits>(op(0x90), a.index | b.index) : rr<R::kBits>(op(0x87), b.index, a.index));
+    finish(short_form ? in_opcode<R::kBits>(op(0x90), a.index | b.index) : rr<R::kBits>(op(0x87), a.index, b.index));
   }
   template <WordGpr R> void bswap(R r) { finish(in_opcode<R::kBits>(op0f(0xc8), r.index)); }
   void push(Gpr64 r) { finish(in_opcode<32>(op(0x50), r.index)); }

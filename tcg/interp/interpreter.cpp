@@ -58,6 +58,10 @@ ExecExit Interpreter::exec(int64_t budget_given) {
     cpu_.halted = false;
   }
   if (budget_given == 0) return ExecExit::kBudget;
+  if (asleep_) {
+    asleep_ = false;
+    trace_wfi_left(cpu_.cpu_index, cpu_.state.pc);
+  }
   code_.hart_runs(this);
   code_.forget_stale(false);
   if (!cpu_.interrupts_held && ((cpu_.interrupt_request & CPU_INTERRUPT_HARD) || cpu_.has_work()) && take_interrupt(cpu_)) {
@@ -347,6 +351,8 @@ const Insn* Interpreter::system(const Insn* insn, const Insn* next, int64_t budg
         if (trap) break;
         state.pc = next_pc;
         if (cpu_.has_work()) break;
+        trace_wfi_entered(cpu_.cpu_index, pc_of(insn));
+        asleep_ = true;
         cpu_.halted = true;
         why_ = ExecExit::kHalted;
         return &leave_slot;

@@ -99,7 +99,7 @@ class Interpreter {
   const Insn* decode_slot(const Insn* insn, int64_t budget_left);
   const Insn* resolve(int64_t budget_left);
   const Insn* cross(const Insn* insn, int64_t budget_left);
-  const Insn* refetch(const Insn* insn) { return lookup(pc_of(insn)); }
+  const Insn* refetch(const Insn* insn) { return jump(pc_of(insn)); }
   // The budget is used up before `next`.
   void stop_before(const Insn* next);
 
@@ -127,6 +127,7 @@ class Interpreter {
   uint64_t executed_ = 0;  // before this slice
   int64_t slice_ = 0;      // budget of this slice
   ExecExit why_ = ExecExit::kRequest;
+  bool asleep_ = false;    // the last slice ended in wfi
   // An instruction that runs outside a page: crossing pages, uncached memory, pages with breakpoints. Two slots and what follows it.
   Insn scratch_[3];
   uint32_t scratch_raw_ = 0;

@@ -174,6 +174,8 @@ class Program:
                 word = self.put(word & 0xfffff, rs1=0 if word >> 12 & 7 == 2 else self.any_reg())
             elif csr == 0x104:
                 word = (2 << 12) | 0x73                      # sie: an enabled interrupt may come any time
+            if csr == 0x141:                                 # bit 0 of sepc: QEMU 10 keeps it, the manual doesn't
+                word = word & ~(1 << 15) if funct3 & 4 else self.put(word, rs1=self.rng.choice(BASES))
             self.emit(self.put(word & 0xfffff, rd=self.reg()) | csr << 20)
         elif name in ('mret', 'sret', 'wfi', 'uret'):
             if self.mode == 0:

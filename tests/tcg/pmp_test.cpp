@@ -106,6 +106,24 @@ TEST_F(PmpTest, ReservedCombinationsAndBitsAreNotStored) {
   EXPECT_EQ(cfg(0), 0x1c);
 }
 
+TEST_F(PmpTest, AChangedEntryHoldsAtOnce) {
+  const auto readable = [&](uint64_t addr) { return pmp_check(state(), addr, 8, AccessType::kLoad, kPrivS); };
+  open_pmp();
+  EXPECT_TRUE(readable(kRamBase));
+  set_cfg(0, 0x18);
+  EXPECT_FALSE(readable(kRamBase));
+  set_cfg(0, 0x19);
+  EXPECT_TRUE(readable(kRamBase));
+  csrw(kPmpaddr0, (kRamBase >> 2) | 0x1ff);  // the first page
+  EXPECT_TRUE(readable(kRamBase));
+  EXPECT_FALSE(readable(kRamBase + kPage));
+  csrw(kPmpaddr0, ((kRamBase + kPage) >> 2) | 0x1ff);
+  EXPECT_FALSE(readable(kRamBase));
+  EXPECT_TRUE(readable(kRamBase + kPage));
+  hart().reset();
+  EXPECT_FALSE(readable(kRamBase + kPage));
+}
+
 TEST_F(PmpTest, OnlyEvenConfigurationRegistersExist) {
   for (unsigned csr : {0x3a1u, 0x3a3u, 0x3a4u, 0x3c0u}) EXPECT_TRUE(illegal(csrr_access(csr)));
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """A raw ext4 image in Debian's kernel, with the virtio_blk and ext4 modules of its own package: read, written, unmounted, and e2fsck finds nothing.
 
-usage: disk.py legacy|modern|errors
+usage: disk.py legacy|modern|root|errors
 
   legacy, modern   the transport (-global virtio-mmio.force-legacy=)
+  root             the image is the guest's root file system, with an init of its own
   errors           a read-only image, a full host disk and an image that was cut off while it was used: I/O errors for the guest, a line for the user
 """
 import hashlib
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -109,6 +111,29 @@ def writes_and_checks(transport, folder):
     passed(f'{transport}: ext4 mounted, read, written, unmounted; e2fsck -fn finds nothing, the host reads what the guest wrote')
 
 
+def is_the_root(folder):
+    """A root file system of busybox alone, with links for the words that its init uses."""
+    image, root = folder / 'root.img', folder / 'root'
+    (root / 'bin').mkdir(parents=True)
+    shutil.copy(GUESTS / 'debian/busybox', root / 'bin/busybox')
+    (root / 'bin/busybox').chmod(0o755)
+    for name in ('sh', 'cat', 'mount', 'poweroff', 'sync', 'df'):
+        (root / 'bin' / name).symlink_to('busybox')
+    (root / 'bin/init').write_text('#!/bin/sh\nPATH=/bin\necho "init is PID $$"\ndf /\necho written by the guest >/note\nsync\nmount -o remount,ro /\npoweroff -f\n')
+    (root / 'bin/init').chmod(0o755)
+    subprocess.run(['mke2fs', '-q', '-t', 'ext4', '-d', root, image, '32M'], check=True, stdout=subprocess.DEVNULL)
+    words = 'monochord.modules=virtio_mmio,virtio_blk,ext4 monochord.root=/dev/vda monochord.init=/bin/init'
+    machine = Machine(debian_arguments(words) + ['-drive', f'file={image},format=raw,if=virtio'])
+    machine.expect_exact('init is PID 1', timeout=120)
+    machine.expect_exact('/dev/vda')
+    check(machine.exit_status() == 0, 'the emulator did not end with status 0')
+    fsck = subprocess.run(['e2fsck', '-fn', image], capture_output=True, text=True)
+    check(fsck.returncode == 0, f'e2fsck -fn: status {fsck.returncode}:\n{fsck.stdout}{fsck.stderr}')
+    note = subprocess.run(['debugfs', '-R', 'cat /note', image], check=True, capture_output=True, text=True).stdout
+    check(note == 'written by the guest\n', f'the guest\'s file holds {note!r}')
+    passed('a root disk: its init ran as PID 1 and wrote; e2fsck -fn finds nothing')
+
+
 def line_of(output, text):
     found = re.search(rf'^{re.escape(text)}: (\d+)$', output, re.M)
     check(found, f'the guest did not print {text!r}:\n{output}')
@@ -160,7 +185,7 @@ def ends_of(machine):
 
 def main():
     what = sys.argv[1] if len(sys.argv) == 2 else ''
-    check(what in ('legacy', 'modern', 'errors'), __doc__.split('\n\n')[1])
+    check(what in ('legacy', 'modern', 'root', 'errors'), __doc__.split('\n\n')[1])
     need(GUESTS / 'debian/modules/ext4.ko.xz', GUESTS / 'debian/modules/virtio_blk.ko.xz')
     need_programs('mke2fs', 'e2fsck', 'debugfs', 'unshare')
     if what == 'errors' and 'MONOCHORD_OWN_MOUNTS' not in os.environ:
@@ -168,6 +193,8 @@ def main():
         user = [] if os.geteuid() == 0 else ['--user', '--map-root-user']
         os.execvpe('unshare', ['unshare', *user, '--mount', sys.executable, *sys.argv], dict(os.environ, MONOCHORD_OWN_MOUNTS='1'))
     with tempfile.TemporaryDirectory() as folder:
+        if what == 'root':
+            return is_the_root(Path(folder))
         if what != 'errors':
             return writes_and_checks(what, Path(folder))
         try:

@@ -1,7 +1,8 @@
 """What every system test uses: the built programs, the guests, and an emulator on a pseudo terminal that can be typed at.
 
 The environment says where things are (ctest sets it): MONOCHORD_BUILD_DIR the build folder, MONOCHORD_GUESTS what tools/setup made,
-MONOCHORD the emulator to test. VERBOSE=1 shows what the emulator prints. What is missing fails a test with one line.
+MONOCHORD the emulator to test. MONOCHORD_PATIENCE multiplies every timeout, for slow hosts and builds (sanitizers: 10). VERBOSE=1 shows what the
+emulator prints. What is missing fails a test with one line.
 """
 import atexit
 import os
@@ -24,6 +25,7 @@ BINARY = os.environ.get('MONOCHORD', str(BUILD / 'monochord'))
 STATIC = str(BUILD / 'monochord-static')
 NO_CLONE = str(BUILD / 'no-clone')
 PROMPT = '~ # '
+PATIENCE = float(os.environ.get('MONOCHORD_PATIENCE', 1))
 
 
 def check(condition, message):
@@ -91,7 +93,7 @@ class Machine:
         need(binary)
         command = [*launcher, binary, *arguments]
         self.name = Path(binary).name
-        self.child = pexpect.spawn(command[0], command[1:], timeout=timeout, encoding='utf-8', codec_errors='replace', dimensions=(50, 200), env=env)
+        self.child = pexpect.spawn(command[0], command[1:], timeout=timeout * PATIENCE, encoding='utf-8', codec_errors='replace', dimensions=(50, 200), env=env)
         self.child.delaybeforesend = None
         self.output = ''
         if os.environ.get('VERBOSE'):
@@ -118,7 +120,7 @@ class Machine:
 
     def _expect(self, wait, what, timeout):
         try:
-            return wait(what, timeout=timeout)
+            return wait(what, timeout=timeout if timeout < 0 else timeout * PATIENCE)
         except (pexpect.TIMEOUT, pexpect.EOF) as error:
             tail = (self.child.before or '')[-3000:]
             self.kill()
@@ -145,7 +147,7 @@ class Machine:
     def exit_status(self, timeout=60):
         """Waits for the end; the exit status, or minus the signal. `output` is what came last."""
         try:
-            self.child.expect(pexpect.EOF, timeout=timeout)
+            self.child.expect(pexpect.EOF, timeout=timeout * PATIENCE)
         except pexpect.TIMEOUT:
             tail = (self.child.before or '')[-2000:]
             self.kill()

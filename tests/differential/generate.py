@@ -174,8 +174,8 @@ class Program:
                 word = self.put(word & 0xfffff, rs1=0 if word >> 12 & 7 == 2 else self.any_reg())
             elif csr == 0x104:
                 word = (2 << 12) | 0x73                      # sie: an enabled interrupt may come any time
-            if csr == 0x141:                                 # bit 0 of sepc: QEMU 10 keeps it, the manual doesn't
-                word = word & ~(1 << 15) if funct3 & 4 else self.put(word, rs1=self.rng.choice(BASES))
+            if csr in (0x141, 0x10a):
+                word = self.legal_csr_value(csr, word)
             self.emit(self.put(word & 0xfffff, rd=self.reg()) | csr << 20)
         elif name in ('mret', 'sret', 'wfi', 'uret'):
             if self.mode == 0:
@@ -187,6 +187,18 @@ class Program:
             self.emit(self.put(word, rs1=self.rng.choice((0, 2, 8, 5)), rs2=self.rng.choice((0, 0, 6))))
         else:
             self.emit(word)
+
+    def legal_csr_value(self, csr, word):
+        """Bit 0 of sepc and the reserved CBIE of senvcfg (10): QEMU 10 keeps what is written, the manual doesn't. So they get values without."""
+        if csr == 0x141:
+            value = self.rng.randrange(0, 2048, 2)
+        else:
+            clears = (word >> 12) & 3 == 3
+            value = self.rng.randrange(2) | self.rng.choice((0, 0x30) if clears else (0, 0x10, 0x30)) | self.rng.choice((0, 0x40, 0x80, 0xc0))
+        register = self.rng.choice((5, 6, 7, 28))
+        self.emit(0x13 | register << 7 | value << 20)        # addi register, x0, value
+        self.glued.add(len(self.code))
+        return self.put(word & ~(4 << 12), rs1=register)
 
     def branch(self, word, kind):
         skip = self.rng.randrange(1, 7)

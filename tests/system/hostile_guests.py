@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""A guest that re-arms its timer every nanosecond, and one whose trap vector faults for ever, leave the emulator alive: it answers SIGTERM, Ctrl-A x,
-the monitor and GDB."""
+"""A guest that re-arms its timer every nanosecond, one whose trap vector faults for ever, one that computes, one that sleeps for ever and one that prints
+for ever leave the emulator alive: it answers SIGTERM, Ctrl-A x, the monitor and GDB; SIGTERM also when nobody reads what it prints."""
 import os
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 
-from machine import BUILD, Machine, check, passed
+from machine import BINARY, Machine, bare_arguments, check, passed
 
-GUESTS = os.environ.get('MONOCHORD_TEST_GUESTS', str(BUILD / 'tests/guests'))
+SAYS = {'nanosecond_timer': 're-arming', 'trap_loop': 'trapping', 'spin': 'spinning', 'asleep': 'asleep', 'flood': 'abcdef'}
 
 
 def start(name, *options):
-    machine = Machine(['-bios', 'none', '-kernel', f'{GUESTS}/{name}.elf', '-nographic', *options], timeout=20)
-    machine.expect_exact({'nanosecond_timer': 're-arming', 'trap_loop': 'trapping', 'spin': 'spinning'}[name])
+    machine = Machine(bare_arguments(name, '-nographic', *options), timeout=20)
+    machine.expect_exact(SAYS[name])
     time.sleep(0.3)
     return machine
 
@@ -47,29 +49,49 @@ def packet(text):
 
 
 def answers_gdb(name):
-    path = f'/tmp/monochord-gdb-{os.getpid()}'
-    machine = start(name, '-gdb', f'unix:{path}')
-    client = socket.socket(socket.AF_UNIX)
-    client.settimeout(10)
-    client.connect(path)
-    client.sendall(packet('?'))
-    reply = b''
-    while b'T05' not in reply:
-        reply += client.recv(4096)
-    client.sendall(b'+' + packet('s'))
-    reply = b''
-    while b'T05' not in reply:
-        reply += client.recv(4096)
-    client.sendall(b'+' + packet('k'))
-    check(machine.exit_status(10) == 0, f'{name}: GDB\'s kill did not end it')
+    with tempfile.TemporaryDirectory() as folder:
+        machine = start(name, '-gdb', f'unix:{folder}/gdb')
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(10)
+        client.connect(f'{folder}/gdb')
+        for command in ('?', 's'):
+            client.sendall(packet(command))
+            reply = b''
+            while b'T05' not in reply:
+                reply += client.recv(4096)
+            client.sendall(b'+')
+        client.sendall(packet('k'))
+        check(machine.exit_status(10) == 0, f'{name}: GDB\'s kill did not end it')
+
+
+def answers_when_nobody_reads():
+    """The pipe is full after a moment, and stays so."""
+    process = subprocess.Popen([BINARY, *bare_arguments('flood', '-display', 'none', '-serial', 'stdio')], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    check(process.poll() is None, f'a full pipe ended it with status {process.returncode}')
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        sys.exit('with a full pipe it does not answer SIGTERM')
+    finally:
+        process.stdout.close()
+    check(process.returncode == 0, f'with a full pipe SIGTERM gave status {process.returncode}')
+    passed('flood, and nobody reads: answers sigterm')
 
 
 def main():
-    for name in ('nanosecond_timer', 'trap_loop', 'spin'):
-        for test in (answers_sigterm, answers_ctrl_a_x, answers_the_monitor, answers_gdb):
+    for name in SAYS:
+        # A flood has to be read all the time, else it blocks the emulator, as a pipe blocks any program.
+        tests = (answers_sigterm, answers_ctrl_a_x) if name == 'flood' else (answers_sigterm, answers_ctrl_a_x, answers_the_monitor, answers_gdb)
+        for test in tests:
             test(name)
             passed(f'{name}: {test.__name__.replace("_", " ")}')
+    answers_when_nobody_reads()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -95,7 +95,9 @@ Status VirtBoard::load_loaders() {
     } else if (!loader.file.empty()) {
       Result<FileImage> file = FileImage::open(loader.file);
       if (!file) return file.error();
-      Result<LoadedImage> image = loader.force_raw ? load_raw(as_, *file, pc) : load_firmware(as_, *file, pc);
+      // Anything that isn't ELF goes to its address as it is, as in QEMU: device trees and packed files too.
+      const bool elf = !loader.force_raw && is_elf(*file);
+      Result<LoadedImage> image = elf ? load_elf(as_, *file) : load_raw(as_, *file, pc);
       if (!image) return image.error();
       occupied_.push_back({"file of -device loader", image->low, image->high});
       pc = image->entry;

@@ -32,7 +32,7 @@ quietly() {
   shift
   mkdir -p "${log%/*}"
   if ! "$@" >"$log" 2>&1 </dev/null; then
-    tail -n 15 "$log" >&2
+    tail -n 40 "$log" >&2
     die "$what failed; the whole output is in $log"
   fi
 }

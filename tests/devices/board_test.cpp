@@ -230,6 +230,16 @@ TEST_F(Board, loader_stores_numbers_and_files_and_starts_a_hart) {
   work->queued = false;
 }
 
+// A device tree or a packed file for a guest of one's own: QEMU puts it there as it is.
+TEST_F(Board, loader_takes_any_file_that_is_not_elf_as_it_is) {
+  VirtBoardConfig config = small();
+  config.loaders.push_back(*LoaderDevice::create({{"file", file("\xd0\x0d\xfe\xed tree")}, {"addr", "0x80004000"}}));
+  config.loaders.push_back(*LoaderDevice::create({{"file", file("\xfd" "7zXZ packed")}, {"addr", "0x80005000"}}));
+  make_ok(config, 1);
+  EXPECT_EQ(read(0x80004000, 4), 0xedfe0dd0u);
+  EXPECT_EQ(read(0x80005000, 4), 0x587a37fdu);
+}
+
 // Memory as a real host gives it: addresses without pages until they are touched.
 struct SparseHost final : Host {
   void idle_wait(bool (*)(void*), void*) override {}

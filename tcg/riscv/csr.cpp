@@ -59,7 +59,8 @@ void write_fcsr(RiscvCpu& cpu, unsigned, uint64_t value) {
 }
 
 // --- mstatus and sstatus --------------------------------------------------------------------------------------
-uint64_t with_sd(uint64_t status) { return (status & kMstatusFs) == kMstatusFs ? status | kMstatusSd : status; }
+// SD is what FS says now (3.1.6.6); the bit in state.mstatus, which executors set with FS, is only a hint that it was dirty once.
+uint64_t with_sd(uint64_t status) { return (status & kMstatusFs) == kMstatusFs ? status | kMstatusSd : status & ~kMstatusSd; }
 
 uint64_t read_mstatus(const RiscvCpu& cpu, unsigned) { return with_sd(cpu.state.mstatus); }
 uint64_t read_sstatus(const RiscvCpu& cpu, unsigned) { return with_sd(cpu.state.mstatus & (kSstatusWritable | kMstatusUxl)); }

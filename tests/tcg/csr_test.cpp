@@ -193,6 +193,20 @@ TEST_F(CsrTest, FloatingPointCsrsFollowFs) {
   EXPECT_TRUE(illegal(csrr_access(3)));
 }
 
+// 3.1.6.6: SD is no bit of its own, it says what FS says. An FP instruction makes the state dirty through the executor.
+TEST_F(CsrTest, SdFallsWithFs) {
+  csrw(0x300, uint64_t{1} << 13);
+  const uint32_t fadd_d = 0x02a57553;  // fa0, fa0, fa0
+  std::memcpy(ram(), &fadd_d, sizeof fadd_d);
+  state().pc = kRamBase;
+  hart().exec(1);
+  EXPECT_EQ(csrr(0x300) & (kMstatusFs | kMstatusSd), kMstatusFs | kMstatusSd);
+  csrw(0x300, uint64_t{2} << 13);  // clean
+  EXPECT_EQ(csrr(0x300) & (kMstatusFs | kMstatusSd), uint64_t{2} << 13);
+  csrw(0x300, 0);
+  EXPECT_EQ(csrr(0x300) & (kMstatusFs | kMstatusSd), 0u);
+}
+
 TEST_F(CsrTest, CountersOpenLevelByLevel) {
   for (const unsigned csr : {0xc00u, 0xc01u, 0xc02u, 0xc03u, 0xc12u}) {
     const uint64_t bit = uint64_t{1} << (csr & 31);

@@ -38,6 +38,14 @@ def refused(arguments, *words, **more):
     print('  ' + lines[0])
 
 
+def busy(*arguments):
+    """An emulator whose guest computes for ever."""
+    process = subprocess.Popen([PROGRAM, *arguments, '-kernel', str(OWN_GUESTS / 'spin.elf')], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    return process
+
+
 def sanitized():
     """AddressSanitizer reserves terabytes of addresses: a limit of them stops it before main()."""
     return b'__asan_init' in Path(PROGRAM).read_bytes()
@@ -115,16 +123,14 @@ def main():
         passed('wrong options, files and images: one line, status 1')
 
         # A disk that somebody else writes.
-        holder = subprocess.Popen([PROGRAM, *bare, '-kernel', f'{OWN_GUESTS}/spin.elf', '-drive', f'file={path}/disk,format=raw,if=virtio'], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL)
-        time.sleep(0.5)
+        holder = busy(*bare, '-drive', f'file={path}/disk,format=raw,if=virtio')
         refused(bare + ['-kernel', hello, '-drive', f'file={path}/disk,format=raw,if=virtio'], 'disk')
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if holder is None:
-                holder = subprocess.Popen([PROGRAM, *bare, '-kernel', f'{OWN_GUESTS}/spin.elf'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-                time.sleep(0.5)
+            holder = holder or busy(*bare)
             holder.send_signal(number)
-            check(holder.wait(10) == 0, f'{number!r} ended it with {holder.returncode}')
+            lines = holder.communicate(timeout=20)[1].decode().strip().splitlines()
+            check(holder.returncode == 0, f'{number!r} ended it with {holder.returncode}')
+            check(len(lines) == 1 and str(int(number)) in lines[0], f'{number!r}: not one line that names it: {lines}')
             holder = None
         passed('SIGTERM, SIGINT and SIGHUP end it')
 

@@ -2,6 +2,8 @@
 """A guest that re-arms its timer every nanosecond, one whose trap vector faults for ever, one that computes, one that sleeps for ever and one that prints
 for ever leave the emulator alive: it answers SIGTERM, Ctrl-A x, the monitor and GDB; SIGTERM also when nobody reads what it prints."""
 import os
+import resource
+import select
 import signal
 import socket
 import subprocess
@@ -64,6 +66,37 @@ def answers_gdb(name):
         check(machine.exit_status(10) == 0, f'{name}: GDB\'s kill did not end it')
 
 
+def survives_a_client_that_does_not_wait():
+    """Steps are sent without waiting for the replies: none may be taken inside the one before, or the (here small) stack ends."""
+    small_stack = 256 << 10
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen([BINARY, *bare_arguments('spin', '-display', 'none', '-serial', 'null', '-monitor', 'none', '-gdb', f'unix:{folder}/gdb')],
+                                   stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (small_stack, small_stack)))
+        time.sleep(1)
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(f'{folder}/gdb')
+        client.setblocking(False)
+        steps = packet('s') * 4000
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and process.poll() is None:
+            readable, writable, _ = select.select([client], [client], [], 0.1)
+            try:
+                if readable:
+                    client.recv(1 << 20)
+                if writable:
+                    client.send(steps)
+            except ConnectionError:
+                break
+        check(process.poll() is None, f'a GDB client that does not wait ended it with {process.returncode}')
+        process.send_signal(signal.SIGTERM)
+        try:
+            check(process.wait(10) == 0, f'a GDB client that does not wait: SIGTERM gave {process.returncode}')
+        finally:
+            process.kill()
+    passed('a GDB client that does not wait for replies: answers sigterm')
+
+
 def answers_when_nobody_reads():
     """The pipe is full after a moment, and stays so."""
     process = subprocess.Popen([BINARY, *bare_arguments('flood', '-display', 'none', '-serial', 'stdio')], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -90,6 +123,7 @@ def main():
         for test in tests:
             test(name)
             passed(f'{name}: {test.__name__.replace("_", " ")}')
+    survives_a_client_that_does_not_wait()
     answers_when_nobody_reads()
 
 

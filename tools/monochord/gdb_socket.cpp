@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <qemu/timer.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ namespace monochord {
 namespace {
 
 constexpr size_t kPacketSizeMax = 0x4000;  // bytes, as told to the client in qSupported
+constexpr int64_t kPatienceNs = 10 * NANOSECONDS_PER_SECOND;  // with a client that does not read
 
 Result<int> listen_tcp(const std::string& host, const std::string& port) {
   const std::optional<uint64_t> number = parse_u64(port);
@@ -123,6 +125,14 @@ void GdbStub::drop_client() {
 }
 
 void GdbStub::read_client() {
+  // A step turns the loop, which may find more packets here: they wait until the loop comes to us again.
+  if (reading_) return;
+  reading_ = true;
+  read_packets();
+  reading_ = false;
+}
+
+void GdbStub::read_packets() {
   uint8_t buffer[4096];
   const ssize_t size = read(client_fd_, buffer, sizeof buffer);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -173,6 +183,7 @@ void GdbStub::byte(uint8_t c) {
 }
 
 void GdbStub::send_raw(const char* data, size_t size) {
+  const int64_t patient_until_ns = get_clock() + kPatienceNs;
   while (size > 0 && client_fd_ >= 0) {
     const ssize_t sent = send(client_fd_, data, size, MSG_NOSIGNAL);
     if (sent > 0) {
@@ -181,11 +192,14 @@ void GdbStub::send_raw(const char* data, size_t size) {
       continue;
     }
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno == EAGAIN) {
-      // A debugger that doesn't read for ten seconds is gone.
+    if (sent < 0 && errno == EAGAIN && !qemu_shutdown_requested()) {
       pollfd wait{client_fd_, POLLOUT, 0};
-      if (poll(&wait, 1, 10000) > 0) continue;
+      const int64_t left_ns = patient_until_ns - get_clock();
+      // A signal ends the wait early: look again.
+      if (left_ns > 0 && (poll(&wait, 1, static_cast<int>(left_ns / 1000000) + 1) >= 0 || errno == EINTR)) continue;
     }
+    // A debugger that doesn't read is gone: no later packet waits for it again, and the next read finds the end.
+    shutdown(client_fd_, SHUT_RDWR);
     return;
   }
 }

@@ -37,6 +37,7 @@ class GdbStub {
   static void on_readable(void* opaque);
   void accept_client();
   void read_client();
+  void read_packets();
   void drop_client();
   void byte(uint8_t c);
   void handle_packet(const std::string& packet);
@@ -69,6 +70,7 @@ class GdbStub {
   std::string packet_;
   uint8_t sum_ = 0, sum_sent_ = 0;
   bool ack_ = true;
+  bool reading_ = false;           // read_client() is on the stack
   bool waiting_for_stop_ = false;  // the client said continue and expects a stop reply
   bool physical_ = false;          // memory packets mean physical addresses
   std::vector<uint64_t> breakpoints_;

@@ -74,7 +74,8 @@ int run_loop(const RunOptions& options);
 ExecExit run_exactly(uint64_t count);
 
 // GDB: execute exactly one instruction of this hart (interrupts are held off when `hold_interrupts`), of a stopped machine; a breakpoint at the
-// current pc does not count. Bottom halves and work that the instruction scheduled have run when it returns. kBudget, or kHalted in wfi.
+// current pc does not count. Bottom halves and work that the instruction scheduled have run when it returns. kBudget, or kHalted behind wfi: the next
+// step wakes the hart.
 ExecExit single_step(Cpu& cpu, bool hold_interrupts);
 
 // Instructions started by all harts together since power-on: the stamp of events. Any context (see Cpu::instructions).

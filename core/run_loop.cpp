@@ -139,7 +139,8 @@ ExecExit run_exactly(uint64_t count) {
 ExecExit single_step(Cpu& cpu, bool hold_interrupts) {
   CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
   loop_turn();
-  if (cpu.halted && !cpu.has_work()) return ExecExit::kHalted;
+  // A wfi may end at any time; sleeping on, with the clock stopped, a step would never come past it.
+  cpu.halted = false;
   const bool held = cpu.interrupts_held;
   cpu.interrupts_held = hold_interrupts;
   const uint64_t before = cpu.instructions();

@@ -151,6 +151,13 @@ TEST_F(RunLoop, StopsAtABreakpointAndTellsTheDebugger) {
   EXPECT_FALSE(cpu_ticks_enabled());
 }
 
+TEST_F(RunLoop, StepsASleepingHart) {
+  FakeCpu cpu;
+  cpu.halted = true;  // in wfi, and the clock that could wake it stands
+  EXPECT_EQ(single_step(cpu, true), ExecExit::kBudget);
+  EXPECT_EQ(cpu.instructions(), 1u);
+}
+
 TEST_F(RunLoop, StepsOneInstructionAlsoFromABreakpoint) {
   FakeCpu cpu;
   vm_start();

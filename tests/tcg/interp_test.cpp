@@ -179,6 +179,22 @@ TEST_F(ExecTest, ALoopThatRewritesItselfRunsWhatItWrote) {
   EXPECT_EQ(x(a0), 99u * 100 / 2);           // 0 + 1 + ... + 99
 }
 
+TEST_F(ExecTest, AStoreIntoTheSecondHalfOfAnInstructionIsSeen) {
+  Assembler a(kRam);
+  const uint64_t loop = a.pc();
+  a.i(op_addi, a0, zero, 1);
+  a.i(op_addi, t2, t2, -1);
+  const size_t out = a.reserve();
+  a.li(t0, 0x0050);                          // upper half of addi a0,zero,5
+  a.li(t1, kRam);
+  a.s(op_sh, t0, 2, t1);
+  a.j(zero, loop);
+  a.patch_b(out, op_beq, t2, zero);
+  state().x[t2] = 2;
+  run(a);
+  EXPECT_EQ(x(a0), 5u);
+}
+
 TEST_F(ExecTest, AStoreIntoTheSecondHalfOfAnInstructionAcrossPagesIsSeen) {
   Assembler a(kRam + 0xffe);
   a.i(op_addi, a0, zero, 1);                 // its second half begins a page
@@ -283,6 +299,25 @@ TEST(StrictFencei, AStoreIsSeenOnlyAfterFenceI) {
   bench.hart().state.pc = target;
   bench.steps(1);
   EXPECT_EQ(bench.x(a0), 7u);
+}
+
+// What was decoded had two bytes; what stands there now has four, of which two lie behind the page.
+TEST(StrictFencei, AnOldIllegalInstructionAtThePagesEndDoesNotReadBeyondThePage) {
+  CpuConfig config = default_cpu_config();
+  config.strict_fencei = true;
+  Bench bench(1, config);
+  const uint64_t last = Bench::kRam + Bench::kPage - 2;
+  bench.at<uint16_t>(last) = 0;
+  bench.at<uint32_t>(last + 2) = 0x12345678;
+  bench.hart().state.mtvec = Bench::kRam;
+  bench.hart().state.pc = last;
+  bench.steps(1);
+  EXPECT_EQ(bench.hart().state.mtval, 0u);
+  bench.at<uint16_t>(last) = 0xffff;
+  bench.hart().state.pc = last;
+  bench.steps(1);
+  EXPECT_EQ(bench.hart().state.mcause, 2u);
+  EXPECT_EQ(bench.hart().state.mtval >> 16, 0u);
 }
 
 // --- memory -----------------------------------------------------------------------------------------------------------------

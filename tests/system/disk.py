@@ -59,6 +59,17 @@ echo "the guest goes on"
 '''
 
 
+ROOT_INIT = '''#!/bin/sh
+PATH=/bin
+echo "init is PID $$"
+df /
+echo written by the guest >/note
+sync
+mount -o remount,ro /
+poweroff -f
+'''
+
+
 def make_image(path, folder):
     """An ext4 image with a text and a megabyte of random bytes, which are returned."""
     content = random.Random(1).randbytes(1 << 20)
@@ -119,7 +130,7 @@ def is_the_root(folder):
     (root / 'bin/busybox').chmod(0o755)
     for name in ('sh', 'cat', 'mount', 'poweroff', 'sync', 'df'):
         (root / 'bin' / name).symlink_to('busybox')
-    (root / 'bin/init').write_text('#!/bin/sh\nPATH=/bin\necho "init is PID $$"\ndf /\necho written by the guest >/note\nsync\nmount -o remount,ro /\npoweroff -f\n')
+    (root / 'bin/init').write_text(ROOT_INIT)
     (root / 'bin/init').chmod(0o755)
     subprocess.run(['mke2fs', '-q', '-t', 'ext4', '-d', root, image, '32M'], check=True, stdout=subprocess.DEVNULL)
     words = 'monochord.modules=virtio_mmio,virtio_blk,ext4 monochord.root=/dev/vda monochord.init=/bin/init'

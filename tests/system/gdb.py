@@ -82,7 +82,8 @@ def steps_as_in_qemu(folder):
     ours, theirs = folder / 'ours', folder / 'theirs'
     machine = Machine(arguments + ['-gdb', f'unix:{ours}'])
     wait_for(ours)
-    qemu = subprocess.Popen(['qemu-system-riscv64', '-M', 'virt', *arguments, '-gdb', f'unix:{theirs},server=on,wait=off'], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    qemu = subprocess.Popen(['qemu-system-riscv64', '-M', 'virt', *arguments, '-gdb', f'unix:{theirs},server=on,wait=off'],
+                            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(theirs)
         expected, text = steps(theirs)

@@ -163,7 +163,8 @@ uint32_t Interpreter::raw_bits(const Insn* insn) const {
   const size_t at = static_cast<size_t>(insn - page->insns) * 2;
   uint16_t half;
   memcpy(&half, page->host + at, sizeof half);
-  if (insn_length(half) == 2) return half;
+  // The bytes may be others than those that were decoded (DMA, x-strict-fencei): never read past the page.
+  if (insn_length(half) == 2 || at + sizeof(uint32_t) > kPageMask + 1) return half;
   uint32_t word;
   memcpy(&word, page->host + at, sizeof word);
   return word;

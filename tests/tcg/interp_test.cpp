@@ -303,6 +303,7 @@ TEST(StrictFencei, AStoreIsSeenOnlyAfterFenceI) {
 
 // What was decoded had two bytes; what stands there now has four, of which two lie behind the page.
 TEST(StrictFencei, AnOldIllegalInstructionAtThePagesEndDoesNotReadBeyondThePage) {
+  LoopRig rig(Kind::kVirtualLazy);
   CpuConfig config = default_cpu_config();
   config.strict_fencei = true;
   Bench bench(1, config);

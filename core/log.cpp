@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/main_loop.h"
 #include "core/suggest.h"
 
 namespace monochord {
@@ -35,6 +36,11 @@ int log_fd = STDERR_FILENO;
 
 void write_all(int fd, const char* text, size_t size) {
   while (size > 0) {
+    // Whoever reads a pipe may be slow, and we wait for it; but who asks us to end does not wait for a reader that has stopped.
+    pollfd room = {fd, POLLOUT, 0};
+    while (poll(&room, 1, 1000) <= 0) {
+      if (qemu_shutdown_requested()) return;
+    }
     const ssize_t written = write(fd, text, size);
     if (written > 0) {
       text += written;

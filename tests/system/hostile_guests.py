@@ -116,6 +116,22 @@ def answers_when_nobody_reads():
     passed('flood, and nobody reads: answers sigterm')
 
 
+def answers_when_nobody_reads_the_log():
+    process = subprocess.Popen([BINARY, *bare_arguments('trap_loop', '-display', 'none', '-serial', 'null', '-d', 'int')], stdin=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    try:
+        check(process.wait(10) == 0, f'with a full log pipe SIGTERM gave status {process.returncode}')
+    except subprocess.TimeoutExpired:
+        sys.exit('with a full log pipe it does not answer SIGTERM')
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    passed('trap_loop, and nobody reads its log: answers sigterm')
+
+
 def main():
     for name in SAYS:
         # A flood has to be read all the time, else it blocks the emulator, as a pipe blocks any program.
@@ -125,6 +141,7 @@ def main():
             passed(f'{name}: {test.__name__.replace("_", " ")}')
     survives_a_client_that_does_not_wait()
     answers_when_nobody_reads()
+    answers_when_nobody_reads_the_log()
 
 
 if __name__ == '__main__':

@@ -62,7 +62,8 @@ const Insn* run_op(const Insn* insn, Interpreter* in, int64_t budget, HartState*
 }
 
 const Insn* run_illegal(const Insn* insn, Interpreter* in, int64_t budget, [[maybe_unused]] HartState* state) {
-  MONOCHORD_DISPATCH(in->illegal(insn, budget), in, budget, state);
+  // Its bits are in the slot: memory may hold others by now.
+  MONOCHORD_DISPATCH(in->raise(insn, budget, Exception::kIllegalInst, static_cast<uint32_t>(insn->args.imm)), in, budget, state);
 }
 const Insn* run_decode(const Insn* insn, Interpreter* in, int64_t budget, HartState* state) {
   MONOCHORD_REDISPATCH(in->decode_slot(insn, budget), in, budget, state);

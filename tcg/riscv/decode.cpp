@@ -191,6 +191,7 @@ bool has(const CpuConfig* config, Ext ext) { return config == nullptr || config-
 Decoded decode16(uint16_t raw, const CpuConfig* config) {
   Decoded result;
   result.length = 2;
+  result.args.imm = raw;
   const unsigned bucket = bucket16(raw);
   for (unsigned i = kIndex16.start[bucket]; i < kIndex16.start[bucket + 1]; i++) {
     const InsnLine16& line = kLines16[kIndex16.line[i]];
@@ -230,6 +231,7 @@ bool format_has(Format format, char letter) {
 Decoded decode(uint32_t raw, const CpuConfig* config) {
   if (insn_length(static_cast<uint16_t>(raw)) == 2) return decode16(static_cast<uint16_t>(raw), config);
   Decoded result;
+  result.args.imm = static_cast<int32_t>(raw);
   const unsigned bucket = bucket32(raw);
   for (unsigned i = kIndex.start[bucket]; i < kIndex.start[bucket + 1]; i++) {
     const InsnLine& line = kLines[kIndex.line[i]];

@@ -70,7 +70,7 @@ const char* format_operands(Format format);
 struct Args {
   uint8_t rd = 0, rs1 = 0, rs2 = 0;
   uint8_t aux = 0;   // rm, rs3 of the fused formats, aq and rl of atomics
-  int32_t imm = 0;   // sign-extended immediate, shift amount, CSR number, rm of the fused formats
+  int32_t imm = 0;   // sign-extended immediate, shift amount, CSR number, rm of the fused formats; the bits of an illegal instruction
 };
 
 // Operands as the bodies take them: one struct an instruction format.

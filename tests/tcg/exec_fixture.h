@@ -20,6 +20,7 @@ class Bench {
  public:
   static constexpr uint64_t kRam = 0x80000000, kRamSize = 16 << 20, kRom = 0x1000, kDevice = 0x10000000, kMswi = 0x2000000, kPage = 4096;
   static constexpr uint64_t kSmallRam = 0x40000000, kSmallSize = 0x1800;  // ends in the middle of a page
+  static constexpr uint64_t kLateRam = 0x60000800;                        // begins in the middle of one: the same bytes again
 
   explicit Bench(unsigned harts = 1, const CpuConfig& config = default_cpu_config()) {
     static const MemoryRegionOps kDeviceOps = {
@@ -51,6 +52,8 @@ class Bench {
     mswi_.init_io("mswi", &kMswiOps, this, 0x4000);
     root_.add_subregion(kRam, ram_);
     root_.add_subregion(kSmallRam, small_);
+    late_.init_alias("late", small_, 0x800, 0x1000);
+    root_.add_subregion(kLateRam, late_);
     root_.add_subregion(kRom, rom_);
     root_.add_subregion(kDevice, device_);
     root_.add_subregion(kMswi, mswi_);
@@ -95,7 +98,7 @@ class Bench {
   std::vector<uint64_t> ram_bytes_ = std::vector<uint64_t>(kRamSize / 8);
   std::vector<uint64_t> small_bytes_ = std::vector<uint64_t>(kSmallSize / 8);
   std::vector<uint64_t> rom_bytes_ = std::vector<uint64_t>(kPage / 8);
-  MemoryRegion root_, ram_, small_, rom_, device_, mswi_;
+  MemoryRegion root_, ram_, small_, late_, rom_, device_, mswi_;
 };
 
 class ExecTest : public ::testing::Test {

@@ -212,6 +212,52 @@ TEST_F(Paged, TwoAddressesOfOnePageShareItsCode) {
   EXPECT_EQ(x(a3), 7u);
 }
 
+// Code on virtual page 40 ends in an instruction that changes what page 40 is; the next instruction comes from the new page, in the same slice.
+TEST_F(Paged, AFenceOrANewSatpDecidesWhereTheNextInstructionComesFrom) {
+  constexpr uint64_t kOld = kRam + 0x228000, kNew = kRam + 0x300000, kVaCode = kVa + 40 * 4096;
+  Assembler after_old(0), after_new(0);
+  after_old.i(op_addi, a3, zero, 1);
+  after_new.i(op_addi, a3, zero, 2);
+  const auto play = [&](const Assembler& code) {
+    memset(bench.ram() + (kOld - kRam), 0, 4096);
+    memset(bench.ram() + (kNew - kRam), 0, 4096);
+    memcpy(bench.ram() + (kOld - kRam), code.code().data(), code.code().size() * 2);
+    memcpy(bench.ram() + (kOld - kRam) + code.code().size() * 2, after_old.code().data(), 4);
+    memcpy(bench.ram() + (kNew - kRam) + code.code().size() * 2, after_new.code().data(), 4);
+    cpu().code_written(kOld, 4096);
+    cpu().code_written(kNew, 4096);
+    state().priv = kPrivS;
+    state().pc = kVaCode;
+    state().x[a3] = 0;
+    cpu().exec(static_cast<int64_t>(code.code().size() / 2 + 1));
+    return x(a3);
+  };
+  // The store to the page table, then the fence.
+  state().x[a0] = kLeaf + 8 * 40;
+  state().x[a1] = (kNew >> 12) << 10 | 0xcf;
+  for (const bool with_address : {false, true}) {
+    pte(40) = (kOld >> 12) << 10 | 0xcf;
+    cpu().tlb.flush_all();
+    state().x[a2] = kVaCode;
+    Assembler fence(0);
+    fence.s(op_sd, a1, 0, a0);
+    fence.r(op_sfence_vma, 0, with_address ? a2 : zero, 0);
+    EXPECT_EQ(play(fence), 2u) << with_address;
+  }
+  // Another root under which page 40 is the new one.
+  constexpr uint64_t kRoot2 = kRam + 0x110000, kMid2 = kRam + 0x111000, kLeaf2 = kRam + 0x112000;
+  memcpy(bench.ram() + (kRoot2 - kRam), bench.ram() + (kRoot - kRam), 4096);
+  bench.at<uint64_t>(kRoot2 + 8) = (kMid2 >> 12) << 10 | 1;
+  bench.at<uint64_t>(kMid2) = (kLeaf2 >> 12) << 10 | 1;
+  bench.at<uint64_t>(kLeaf2 + 8 * 40) = (kNew >> 12) << 10 | 0xcf;
+  pte(40) = (kOld >> 12) << 10 | 0xcf;
+  cpu().tlb.flush_all();
+  state().x[a0] = uint64_t{8} << 60 | kRoot2 >> 12;
+  Assembler satp(0);
+  satp.csr(op_csrrw, zero, 0x180, a0);
+  EXPECT_EQ(play(satp), 2u);
+}
+
 TEST_F(Paged, SumAndPrivilegeChooseTheirOwnEntries) {
   pte(30) |= 0x10;  // U
   EXPECT_FALSE(load(kVa + 30 * 4096));

@@ -65,11 +65,14 @@ VirtioBlk::VirtioBlk(const VirtioBlkOptions& options, BlockBackend& backend, Add
       backend_(backend),
       capacity_(backend.size_bytes() / options.logical_block_size * (options.logical_block_size / kSector)),
       bounce_(kBounceSize),
-      complete_("virtio_blk.complete", QEMU_CLOCK_VIRTUAL, timer_callback<&VirtioBlk::complete_due>, this) {
+      complete_("virtio_blk.complete", QEMU_CLOCK_VIRTUAL, timer_callback<&VirtioBlk::complete_due>, this),
+      rest_(qemu_bh_new(handle_rest, this)) {
   add_queue(options.queue_size);
   if (const uint64_t rest = backend.size_bytes() - capacity_ * kSector; rest != 0)
     warn_report("drive %s: its last %llu bytes are no whole block and are left out", backend.id().c_str(), (unsigned long long)rest);
 }
+
+VirtioBlk::~VirtioBlk() { qemu_bh_delete(rest_); }
 
 uint64_t VirtioBlk::features(bool legacy) const {
   uint64_t f = virtio_bit(kSegMax) | virtio_bit(kGeometry) | virtio_bit(kBlkSize) | virtio_bit(kFeatureFlush) | virtio_bit(kTopology);
@@ -128,6 +131,7 @@ void VirtioBlk::driver_ok() {
 
 void VirtioBlk::queue_stopped(Virtqueue&) {
   complete_.del();
+  qemu_bh_cancel(rest_);
   in_flight_.clear();
 }
 
@@ -136,9 +140,19 @@ void VirtioBlk::device_reset() {
   writeback_ = true;
 }
 
+// At most a queue's length for one notification: a driver whose requests' own data move the available index would keep the machine in here for ever.
 void VirtioBlk::handle_queue(Virtqueue& queue) {
-  while (queue.pop(&element_))
+  for (unsigned done = 0; queue.pop(&element_); done++) {
     if (!handle_request(element_)) return;
+    if (done + 1 < queue.num()) continue;
+    qemu_bh_schedule(rest_);
+    return;
+  }
+}
+
+void VirtioBlk::handle_rest(void* opaque) {
+  VirtioBlk& disk = *static_cast<VirtioBlk*>(opaque);
+  disk.handle_queue(disk.queue(0));
 }
 
 bool VirtioBlk::handle_request(const VirtqueueElement& element) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "core/blockdev.h"
+#include "core/main_loop.h"
 #include "devices/properties.h"
 #include "devices/virtio.h"
 #include "timer/timer.h"
@@ -43,6 +44,7 @@ class VirtioBlk final : public VirtioDevice {
                             kFeatureDiscard = 13, kFeatureWriteZeroes = 14 };
 
   VirtioBlk(const VirtioBlkOptions& options, BlockBackend& backend, AddressSpace& memory);
+  ~VirtioBlk() override;
 
   uint64_t features(bool legacy) const override;
   std::vector<uint8_t> config() const override;
@@ -61,6 +63,7 @@ class VirtioBlk final : public VirtioDevice {
     int64_t when_ns;
   };
 
+  static void handle_rest(void* opaque);
   bool handle_request(const VirtqueueElement& element);
   uint8_t execute(uint32_t type, uint64_t sector, const VirtqueueElement& element);
   uint8_t transfer_in(uint64_t sector, const VirtqueueElement& element);
@@ -79,6 +82,7 @@ class VirtioBlk final : public VirtioDevice {
   std::vector<uint8_t> bounce_;
   std::deque<Completion> in_flight_;
   Timer complete_;
+  QEMUBH* rest_;  // requests beyond a queue's length, made while the device was at work
 };
 
 }  // namespace monochord

@@ -59,7 +59,7 @@ struct FakeChar final : CharBackend {
 };
 
 // A disk in memory that fails when told.
-struct MemoryDisk final : BlockBackend {
+struct MemoryDisk : BlockBackend {
   explicit MemoryDisk(uint64_t size, bool read_only = false) : bytes(size), ro(read_only) {
     for (size_t i = 0; i < size; i++) bytes[i] = static_cast<uint8_t>(i / 512 * 7 + i);
   }

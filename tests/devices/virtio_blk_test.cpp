@@ -193,6 +193,29 @@ TEST_F(Blk, an_empty_image_has_no_sectors) {
   EXPECT_EQ(request(VirtioBlk::kIn, 0, 512, true), VirtioBlk::kIoErr);
 }
 
+// A disk whose every flush offers the next request: what a driver reaches that lets requests write into its own available ring.
+struct EndlessDisk final : MemoryDisk {
+  using MemoryDisk::MemoryDisk;
+  int flush() override {
+    served++;
+    if (avail_index != nullptr) avail_index[0]++;
+    return 0;
+  }
+  uint8_t* avail_index = nullptr;
+  unsigned served = 0;
+};
+
+TEST_F(Blk, a_ring_that_never_ends_does_not_keep_the_machine_in_one_store) {
+  EndlessDisk endless(1 << 20);
+  begin(endless);
+  endless.avail_index = ram_bytes + (avail + 2 - kRam);
+  request(VirtioBlk::kFlush, 0, 0, false);
+  EXPECT_EQ(endless.served, kNum);
+  EXPECT_FALSE(broken());
+  unmap(*mmio);  // before its disk goes
+  mmio.reset();
+}
+
 // --- at a fixed delay ----------------------------------------------------------------------------------------------------
 
 TEST_F(Blk, with_a_delay_a_request_completes_at_its_exact_virtual_ns) {

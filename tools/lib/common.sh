@@ -4,6 +4,7 @@
 
 repo_dir="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 readonly repo_dir
+export PATH="$PATH:/usr/sbin:/sbin" # mke2fs and its like, which Debian keeps out of a user's path
 readonly script_name="${0##*/}"
 build_dir="${MONOCHORD_BUILD_DIR:-$repo_dir/build}"
 # HOME may be unset or point nowhere (containers, CI): then the cache lies beside the build.

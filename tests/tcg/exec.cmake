@@ -3,8 +3,11 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/alarm_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/gdb_registers_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/interp_interrupt_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/interp_memory_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/interp_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/random_code_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/self_modifying_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tlb_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/two_hart_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)

@@ -16,6 +16,9 @@
 
 namespace monochord {
 
+// CSR numbers.
+inline constexpr unsigned kMstatus = 0x300, kMie = 0x304, kMtvec = 0x305, kMepc = 0x341, kMcause = 0x342, kMtval = 0x343, kMinstret = 0xb02;
+
 class Bench {
  public:
   static constexpr uint64_t kRam = 0x80000000, kRamSize = 16 << 20, kRom = 0x1000, kDevice = 0x10000000, kMswi = 0x2000000, kPage = 4096;

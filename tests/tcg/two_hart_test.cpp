@@ -4,7 +4,7 @@
 namespace monochord {
 namespace {
 
-constexpr unsigned kMstatus = 0x300, kMie = 0x304, kMtvec = 0x305, kMhartid = 0xf14;
+constexpr unsigned kMhartid = 0xf14;
 constexpr uint64_t kRam = Bench::kRam, kData = kRam + 0x10000;
 
 class TwoHarts : public ::testing::Test {

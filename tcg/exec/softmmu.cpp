@@ -85,9 +85,9 @@ HostAccess softmmu_access(RiscvCpu& cpu, CodeCache& code, uint64_t vaddr, unsign
   const MemorySection first = into == 0 ? section : cpu.as.translate(result.paddr - into);
   if (first.host + into != section.host) return result;
   if (type == AccessType::kLoad && translation.page_readable) {
-    cpu.tlb.fill_read(tlb_mode(mode), vaddr, first.host, result.paddr, translation.leaf_bits);
+    cpu.tlb.fill_read(tlb_mode(mode), vaddr, first.host, result.paddr, translation.leaf_bits, translation.global);
   } else if (type == AccessType::kStore && translation.page_writable && result.writable && code.find(result.paddr) == nullptr) {
-    cpu.tlb.fill_write(tlb_mode(mode), vaddr, first.host, result.paddr, translation.leaf_bits);
+    cpu.tlb.fill_write(tlb_mode(mode), vaddr, first.host, result.paddr, translation.leaf_bits, translation.global);
   }
   return result;
 }

@@ -2,119 +2,381 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+
+#include "core/check.h"
+#include "tcg/riscv/bits.h"
 
 namespace monochord {
 
 namespace {
 
+constexpr unsigned kSatpAsidShift = 44;
+
 // A page number whose index is another slot's.
 constexpr uint64_t empty_tag(unsigned slot) { return slot == 0 ? 4096 : 0; }
+// As an address it isn't even one of an instruction.
+constexpr uint64_t empty_va(unsigned slot) { return slot == 0 ? 1 : 0; }
+static_assert(Tlb::jump_index(1) == 0 && Tlb::jump_index(0) == 0, "va 0 belongs into slot 0 alone");
 
-template <typename Entry>
-void clear(Entry* table, unsigned slot) {
-  table[slot] = Entry{empty_tag(slot), {}};
+// kEmptySlot can't be translated: bits 63 to 56 (Sv57's sign and above) differ, and physical addresses end below it.
+static_assert((Tlb::kEmptySlot & Tlb::kPageMask) == 0 && (Tlb::kEmptySlot >> 56) != 0 && (Tlb::kEmptySlot >> 56) != 0xff);
+
+void clear(TlbEntry* table, unsigned slot) { table[slot] = {empty_tag(slot), 0}; }
+void clear(FetchEntry* table, unsigned slot) { table[slot] = {empty_tag(slot), nullptr}; }
+void clear(JumpEntry* table, unsigned slot) { table[slot] = {empty_va(slot), nullptr}; }
+
+// Calls function(slot) for each slot of the segments in `touched`.
+template <unsigned kSegment, typename Function>
+void for_each_slot(uint64_t touched, Function function) {
+  for (; touched != 0; touched &= touched - 1) {
+    const unsigned first = static_cast<unsigned>(std::countr_zero(touched)) * kSegment;
+    for (unsigned slot = first; slot < first + kSegment; slot++) function(slot);
+  }
+}
+
+template <unsigned kSegment, typename Entry>
+void empty_table(Entry* table, uint64_t& touched) {
+  for_each_slot<kSegment>(touched, [table](unsigned slot) { clear(table, slot); });
+  touched = 0;
 }
 
 }  // namespace
 
-Tlb::Tlb() : tables_(new Tables[kTlbModes]) {
-  for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    for (unsigned slot = 0; slot < kEntries; slot++) {
-      clear(tables_[mode].read, slot);
-      clear(tables_[mode].write, slot);
-      clear(tables_[mode].fetch, slot);
-    }
+// --- large leaves ---------------------------------------------------------------------------------------------------------
+const Tlb::LargeLeaves::Range* Tlb::LargeLeaves::find(uint64_t vaddr) const {
+  for (unsigned i = 0; i < count; i++)
+    if (ranges[i].has(vaddr)) return &ranges[i];
+  return nullptr;
+}
+
+// Where there is no room, the range that grows least takes it in: then too much is emptied, never too little.
+void Tlb::LargeLeaves::add(Range range) {
+  unsigned best = 0;
+  uint64_t best_growth = ~uint64_t{0};
+  for (unsigned i = 0; i < count; i++) {
+    const uint64_t before = range.first < ranges[i].first ? ranges[i].first - range.first : 0;
+    const uint64_t after = range.last > ranges[i].last ? range.last - ranges[i].last : 0;
+    if (before == 0 && after == 0) return;
+    if (before + after < best_growth) best_growth = before + after, best = i;
   }
-}
-
-void Tlb::note_fill(TlbMode mode, Direction direction, uint64_t vaddr, unsigned leaf_bits) {
-  fills++;
-  touched_[mode][direction] |= uint64_t{1} << (index(vaddr) / kSegmentEntries);
-  if (leaf_bits <= 12) return;
-  const uint64_t mask = leaf_bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << leaf_bits) - 1;
-  Interval& interval = large_[vaddr >> 63];
-  interval.first = std::min(interval.first, vaddr & ~mask);
-  interval.last = std::max(interval.last, vaddr | mask);
-}
-
-void Tlb::fill_read(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits) {
-  const uint64_t page = vaddr & ~kPageMask;
-  tables_[mode].read[index(vaddr)] = {page, reinterpret_cast<uintptr_t>(host_page) - page};
-  tables_[mode].read_paddr[index(vaddr)] = paddr & ~kPageMask;
-  note_fill(mode, kRead, vaddr, leaf_bits);
-}
-
-void Tlb::fill_write(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits) {
-  const uint64_t page = vaddr & ~kPageMask;
-  tables_[mode].write[index(vaddr)] = {page, reinterpret_cast<uintptr_t>(host_page) - page};
-  tables_[mode].write_paddr[index(vaddr)] = paddr & ~kPageMask;
-  note_fill(mode, kWrite, vaddr, leaf_bits);
-}
-
-void Tlb::fill_fetch(TlbMode mode, uint64_t vaddr, CodePage* page, unsigned leaf_bits) {
-  tables_[mode].fetch[index(vaddr)] = {vaddr & ~kPageMask, page};
-  note_fill(mode, kFetch, vaddr, leaf_bits);
-}
-
-template <typename Entry>
-void Tlb::flush_table(Entry* table, uint64_t& touched) {
-  for (; touched != 0; touched &= touched - 1) {
-    const unsigned first = static_cast<unsigned>(std::countr_zero(touched)) * kSegmentEntries;
-    for (unsigned slot = first; slot < first + kSegmentEntries; slot++) clear(table, slot);
-  }
-}
-
-void Tlb::flush_all() {
-  flushes++;
-  for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    flush_table(tables_[mode].read, touched_[mode][kRead]);
-    flush_table(tables_[mode].write, touched_[mode][kWrite]);
-    flush_table(tables_[mode].fetch, touched_[mode][kFetch]);
-  }
-  large_[0] = large_[1] = {};
-}
-
-void Tlb::flush_page(uint64_t vaddr) {
-  const Interval& interval = large_[vaddr >> 63];
-  if (vaddr >= interval.first && vaddr <= interval.last) {
-    flush_all();
+  const bool adjoins = count != 0 && best_growth <= range.last - range.first + 1;
+  if (!adjoins && count < kRanges) {
+    ranges[count++] = range;
     return;
   }
-  page_flushes++;
-  const unsigned slot = index(vaddr);
-  for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    clear(tables_[mode].read, slot);
-    clear(tables_[mode].write, slot);
-    clear(tables_[mode].fetch, slot);
+  ranges[best].first = std::min(ranges[best].first, range.first);
+  ranges[best].last = std::max(ranges[best].last, range.last);
+}
+
+// --- contexts -------------------------------------------------------------------------------------------------------------
+Tlb::ContextPtr Tlb::make_context(TlbMode mode) {
+  void* memory = calloc(1, sizeof(Context));
+  CHECK_MSG(memory != nullptr, "no memory for a TLB");
+  ContextPtr context(static_cast<Context*>(memory));
+  context->mode = mode;
+  clear(context->tables.read, 0);
+  clear(context->tables.write, 0);
+  clear(context->tables.fetch, 0);
+  clear(context->tables.jump, 0);
+  return context;
+}
+
+Tlb::Tlb() : s_(make_context(kTlbS)), m_(make_context(kTlbM)) {
+  for (auto& of_mode : slots) std::fill(std::begin(of_mode), std::end(of_mode), TlbEntry{kEmptySlot, 0});
+  memset(slot_filter, 0, sizeof slot_filter);
+  install(space_for(key_));
+}
+
+uint32_t Tlb::key_of(uint64_t satp) {
+  const uint64_t mode = satp >> kSatpModeShift;
+  return mode == kSatpBare ? 0 : static_cast<uint32_t>(mode << 16 | (satp >> kSatpAsidShift & kAsidMask));
+}
+
+Tlb::Space& Tlb::space_for(uint32_t key) {
+  Space* oldest = &spaces_[0];
+  for (Space& space : spaces_) {
+    if (space.key == key) return space;
+    if (space.selected < oldest->selected) oldest = &space;
   }
+  if (oldest->u == nullptr) {
+    oldest->u = make_context(kTlbU);
+    oldest->sum_s = make_context(kTlbSumS);
+  } else {
+    recycled++;
+    empty(*oldest->u);
+    empty(*oldest->sum_s);
+  }
+  oldest->key = key;
+  return *oldest;
+}
+
+void Tlb::install(Space& space) {
+  space.selected = ++selects;
+  context_[kTlbU] = space.u.get();
+  context_[kTlbS] = s_.get();
+  context_[kTlbSumS] = space.sum_s.get();
+  context_[kTlbM] = m_.get();
+  for (unsigned mode = 0; mode < kTlbModes; mode++) {
+    Tables& tables = context_[mode]->tables;
+    current.read[mode] = tables.read;
+    current.write[mode] = tables.write;
+    current.fetch[mode] = tables.fetch;
+    current.jump[mode] = tables.jump;
+  }
+}
+
+void Tlb::select(uint64_t satp) {
+  const uint32_t key = key_of(satp);
+  if (key == key_) return;
+  // S has no name of its own for the address space: what belongs to the old one goes. Another MODE makes the same address mean another thing.
+  if (s_->any_local || key >> 16 != key_ >> 16) empty(*s_);
+  wipe_slots(kTlbU);
+  wipe_slots(kTlbSumS);
+  install(space_for(key));
+  key_ = key;
+}
+
+template <typename Function>
+void Tlb::for_each_space(Function function) {
+  for (Space& space : spaces_)
+    if (space.key != kNoKey) function(space);
+}
+
+template <typename Function>
+void Tlb::for_each_context(Function function) {
+  for_each_space([&](Space& space) {
+    function(*space.u);
+    function(*space.sum_s);
+  });
+  function(*s_);
+  function(*m_);
+}
+
+// --- fills ----------------------------------------------------------------------------------------------------------------
+void Tlb::note_fill(Context& context, Direction direction, uint64_t vaddr, unsigned leaf_bits, bool global) {
+  fills++;
+  if (small_entries_ != kEntries) make_room(context, direction, index(vaddr));
+  context.used = true;
+  context.any_local |= !global;
+  context.touched[direction] |= uint64_t{1} << (index(vaddr) / kSegmentEntries);
+  if (leaf_bits <= 12) return;
+  const uint64_t mask = leaf_bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << leaf_bits) - 1;
+  context.large.add({vaddr & ~mask, vaddr | mask});
+}
+
+void Tlb::fill_read(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits, bool global) {
+  const uint64_t page = vaddr & ~kPageMask;
+  Context& context = *context_[mode];
+  note_fill(context, kRead, vaddr, leaf_bits, global);
+  context.tables.read[index(vaddr)] = {page, reinterpret_cast<uintptr_t>(host_page) - page};
+  context.tables.read_paddr[index(vaddr)] = paddr & ~kPageMask;
+}
+
+void Tlb::fill_write(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits, bool global) {
+  const uint64_t page = vaddr & ~kPageMask;
+  Context& context = *context_[mode];
+  note_fill(context, kWrite, vaddr, leaf_bits, global);
+  context.tables.write[index(vaddr)] = {page, reinterpret_cast<uintptr_t>(host_page) - page};
+  context.tables.write_paddr[index(vaddr)] = paddr & ~kPageMask;
+  context.written.add(host_page);
+}
+
+void Tlb::fill_fetch(TlbMode mode, uint64_t vaddr, CodePage* page, unsigned leaf_bits, bool global) {
+  Context& context = *context_[mode];
+  note_fill(context, kFetch, vaddr, leaf_bits, global);
+  context.tables.fetch[index(vaddr)] = {vaddr & ~kPageMask, page};
+  context.fetched.add(page);
+}
+
+void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code) {
+  Context& context = *context_[mode];
+  const Context& fetch = *context_[mode == kTlbSumS ? kTlbS : mode];
+  DCHECK(fetch.tables.fetch[index(va)].tag == (va & ~kPageMask));
+  context.used = true;
+  context.any_local |= fetch.any_local;
+  context.touched[kJump] |= uint64_t{1} << (jump_index(va) / kSegmentEntries);
+  context.jump_filter[filter_index(va)] = 1;
+  context.tables.jump[jump_index(va)] = {va, code};
+  if (mode != kTlbSumS) return;
+  if (const LargeLeaves::Range* range = fetch.large.find(va)) context.large.add(*range);
+}
+
+void Tlb::set_entries_for_test(unsigned entries) {
+  CHECK(entries == kEntries || (entries <= 64 && std::has_single_bit(entries)));
+  flush_all();
+  small_entries_ = entries;
+}
+
+void Tlb::make_room(Context& context, Direction direction, unsigned slot) {
+  uint16_t& before = context.small[direction][slot & (small_entries_ - 1)];
+  switch (direction) {
+    case kRead: clear(context.tables.read, before); break;
+    case kWrite: clear(context.tables.write, before); break;
+    case kFetch: clear(context.tables.fetch, before); break;
+    default: UNREACHABLE();
+  }
+  before = static_cast<uint16_t>(slot);
+}
+
+// --- emptying a context ------------------------------------------------------------------------------------------------------
+void Tlb::empty(Context& context) {
+  if (!context.used) return;
+  flushes++;
+  empty_table<kSegmentEntries>(context.tables.read, context.touched[kRead]);
+  empty_table<kSegmentEntries>(context.tables.write, context.touched[kWrite]);
+  empty_fetch(context);
+  context.written = {};
+  context.large.count = 0;
+  context.used = context.any_local = false;
+  if (context_[context.mode] == &context) wipe_slots(context.mode);
+}
+
+void Tlb::empty_fetch(Context& context) {
+  if (context.touched[kFetch] != 0) {
+    empty_table<kSegmentEntries>(context.tables.fetch, context.touched[kFetch]);
+    context.fetched = {};
+  }
+  empty_jump(context);
+}
+
+void Tlb::empty_jump(Context& context) {
+  if (context.touched[kJump] == 0) return;
+  empty_table<kSegmentEntries>(context.tables.jump, context.touched[kJump]);
+  memset(context.jump_filter, 0, sizeof context.jump_filter);
+}
+
+void Tlb::wipe_slots(TlbMode mode) {
+  if (slots_used[mode] == 0) return;
+  slot_wipes++;
+  std::fill_n(slots[mode], slots_used[mode], TlbEntry{kEmptySlot, 0});
+  memset(slot_filter[mode], 0, sizeof slot_filter[mode]);
+}
+
+// --- dropping a page -----------------------------------------------------------------------------------------------------------
+void Tlb::drop_page(Context& context, uint64_t vaddr) {
+  if (!context.used) return;
+  page_flushes++;
+  if (context.large.find(vaddr) != nullptr) {
+    empty(context);
+    return;
+  }
+  const uint64_t page = vaddr & ~kPageMask;
+  const unsigned slot = index(vaddr);
+  const unsigned segment = slot / kSegmentEntries;
+  Tables& tables = context.tables;
+  if ((context.touched[kRead] >> segment & 1) && tables.read[slot].tag == page) clear(tables.read, slot);
+  if ((context.touched[kWrite] >> segment & 1) && tables.write[slot].tag == page) clear(tables.write, slot);
+  if ((context.touched[kFetch] >> segment & 1) && tables.fetch[slot].tag == page) clear(tables.fetch, slot);
+  if (context.jump_filter[filter_index(vaddr)] != 0) drop_jump_page(context, vaddr);
+  if (context_[context.mode] == &context && slot_filter[context.mode][filter_index(vaddr)] != 0) drop_slot_page(context.mode, vaddr);
+}
+
+void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
+  // A page's addresses have one half of the indices.
+  static_assert(kJumpEntries == 4096 && kSegmentEntries == 64);
+  const uint64_t half = jump_index(vaddr & ~kPageMask) == 0 ? 0xffffffff : uint64_t{0xffffffff} << 32;
+  bool others = false;
+  for_each_slot<kSegmentEntries>(context.touched[kJump] & half, [&](unsigned slot) {
+    const JumpEntry& entry = context.tables.jump[slot];
+    if (entry.code == nullptr || filter_index(entry.va) != filter_index(vaddr)) return;
+    if ((entry.va ^ vaddr) <= kPageMask) {
+      clear(context.tables.jump, slot);
+    } else {
+      others = true;
+    }
+  });
+  context.jump_filter[filter_index(vaddr)] = others;
+}
+
+void Tlb::drop_slot_page(TlbMode mode, uint64_t vaddr) {
+  const uint64_t page = vaddr & ~kPageMask;
+  bool others = false;
+  for (unsigned slot = 0; slot < slots_used[mode]; slot++) {
+    TlbEntry& entry = slots[mode][slot];
+    if (filter_index(entry.tag) != filter_index(page) || entry.tag == kEmptySlot) continue;
+    if (entry.tag == page) {
+      entry = {kEmptySlot, 0};
+    } else {
+      others = true;
+    }
+  }
+  slot_filter[mode][filter_index(vaddr)] = others;
+}
+
+// --- fences ---------------------------------------------------------------------------------------------------------------------
+void Tlb::fence_all() {
+  for_each_space([this](Space& space) {
+    if (space.key == 0) return;
+    empty(*space.u);
+    empty(*space.sum_s);
+  });
+  if (key_ != 0) empty(*s_);
+}
+
+void Tlb::fence_asid(uint64_t asid) {
+  for_each_space([&](Space& space) {
+    if (!has_asid(space.key, asid)) return;
+    empty(*space.u);
+    empty(*space.sum_s);
+  });
+  if (has_asid(key_, asid) && s_->any_local) empty(*s_);
+}
+
+void Tlb::fence_page(uint64_t vaddr) {
+  for_each_space([&](Space& space) {
+    if (space.key == 0) return;
+    drop_page(*space.u, vaddr);
+    drop_page(*space.sum_s, vaddr);
+  });
+  if (key_ != 0) drop_page(*s_, vaddr);
+}
+
+void Tlb::fence_page_asid(uint64_t vaddr, uint64_t asid) {
+  for_each_space([&](Space& space) {
+    if (!has_asid(space.key, asid)) return;
+    drop_page(*space.u, vaddr);
+    drop_page(*space.sum_s, vaddr);
+  });
+  if (has_asid(key_, asid) && s_->any_local) drop_page(*s_, vaddr);
+}
+
+// --- everything else that empties ------------------------------------------------------------------------------------------------
+void Tlb::flush_all() {
+  for_each_context([this](Context& context) { empty(context); });
+  ram_window = {};
 }
 
 void Tlb::flush_fetch() {
-  for (unsigned mode = 0; mode < kTlbModes; mode++) flush_table(tables_[mode].fetch, touched_[mode][kFetch]);
+  for_each_context([this](Context& context) { empty_fetch(context); });
+}
+
+void Tlb::flush_jump() {
+  for_each_context([this](Context& context) { empty_jump(context); });
 }
 
 void Tlb::protect_code_page(uint8_t* host_page) {
-  for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    for (uint64_t left = touched_[mode][kWrite]; left != 0; left &= left - 1) {
-      const unsigned first = static_cast<unsigned>(std::countr_zero(left)) * kSegmentEntries;
-      TlbEntry* table = tables_[mode].write;
-      for (unsigned slot = first; slot < first + kSegmentEntries; slot++) {
-        if (table[slot].tag + table[slot].addend == reinterpret_cast<uintptr_t>(host_page)) clear(table, slot);
-      }
+  const auto leads_there = [host_page](const TlbEntry& entry) { return entry.tag + entry.addend == reinterpret_cast<uintptr_t>(host_page); };
+  for_each_context([&](Context& context) {
+    if (!context.written.may_have(host_page)) return;
+    for_each_slot<kSegmentEntries>(context.touched[kWrite], [&](unsigned slot) {
+      if (leads_there(context.tables.write[slot])) clear(context.tables.write, slot);
+    });
+    if (context_[context.mode] != &context) return;
+    for (unsigned slot = 0; slot < slots_used[context.mode]; slot++) {
+      TlbEntry& entry = slots[context.mode][slot];
+      if (leads_there(entry)) entry = {kEmptySlot, 0};
     }
-  }
+  });
 }
 
 void Tlb::drop_code_page(const CodePage* page) {
-  for (unsigned mode = 0; mode < kTlbModes; mode++) {
-    for (uint64_t left = touched_[mode][kFetch]; left != 0; left &= left - 1) {
-      const unsigned first = static_cast<unsigned>(std::countr_zero(left)) * kSegmentEntries;
-      FetchEntry* table = tables_[mode].fetch;
-      for (unsigned slot = first; slot < first + kSegmentEntries; slot++) {
-        if (table[slot].page == page) clear(table, slot);
-      }
-    }
-  }
+  for_each_context([&](Context& context) {
+    if (!context.fetched.may_have(page)) return;
+    for_each_slot<kSegmentEntries>(context.touched[kFetch], [&](unsigned slot) {
+      if (context.tables.fetch[slot].page == page) clear(context.tables.fetch, slot);
+    });
+  });
 }
 
 }  // namespace monochord

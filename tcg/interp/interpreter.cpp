@@ -487,7 +487,7 @@ const Insn* Interpreter::resolve(int64_t budget_left) {
       const MemorySection section = cpu_.as.translate(page_paddr);
       if (section.host != nullptr && section.remaining >= 4096) {
         CodePage* to = code_.get(page_paddr, section.host);
-        cpu_.tlb.fill_fetch(fetch_tlb_mode(cpu_), pc, to, translation.leaf_bits);
+        cpu_.tlb.fill_fetch(fetch_tlb_mode(cpu_), pc, to, translation.leaf_bits, translation.global);
         next = lookup(pc);
       }
     }
@@ -538,7 +538,8 @@ const Insn* Interpreter::cross(const Insn* insn, int64_t budget_left) {
       } else {
         memcpy(&high, section.host, sizeof high);
         if (translation.page_executable && section.remaining >= 4096 && !breakpoint_on_page(second)) {
-          cpu_.tlb.fill_fetch(fetch_tlb_mode(cpu_), second, code_.get(translation.paddr, section.host), translation.leaf_bits);
+          CodePage* to = code_.get(translation.paddr, section.host);
+          cpu_.tlb.fill_fetch(fetch_tlb_mode(cpu_), second, to, translation.leaf_bits, translation.global);
         }
       }
     }

@@ -176,7 +176,7 @@ void write_satp(RiscvCpu& cpu, unsigned, uint64_t value) {
   }
   if (!supported || value == cpu.state.satp) return;  // 12.1.11: a write with an unsupported mode has no effect
   cpu.state.satp = value;
-  cpu.tlb.flush_all();
+  cpu.tlb.select(value);
 }
 
 // --- the table ------------------------------------------------------------------------------------------------------
@@ -307,6 +307,7 @@ void csr_reset(RiscvCpu& cpu) {
   cpu.state = fresh;
   pmp_update(cpu.state);
   cpu.tlb.flush_all();
+  cpu.tlb.select(cpu.state.satp);
   if (cpu.stimer != nullptr) cpu.stimer->set(cpu.state.stimecmp, false);
 }
 

@@ -10,7 +10,7 @@ namespace monochord {
 namespace {
 
 // Bits of a PTE.
-constexpr uint64_t kV = 1 << 0, kR = 1 << 1, kW = 1 << 2, kX = 1 << 3, kU = 1 << 4, kA = 1 << 6, kD = 1 << 7;
+constexpr uint64_t kV = 1 << 0, kR = 1 << 1, kW = 1 << 2, kX = 1 << 3, kU = 1 << 4, kG = 1 << 5, kA = 1 << 6, kD = 1 << 7;
 constexpr uint64_t kReserved = uint64_t{0x7f} << 54;
 constexpr unsigned kPbmtShift = 61;
 constexpr uint64_t kPbmt = uint64_t{3} << kPbmtShift;
@@ -35,6 +35,7 @@ struct Walk {
   uint64_t paddr = 0;
   uint64_t pte = 0;  // the leaf, with the A and D bits that it has now
   unsigned leaf_bits = kPageShift;
+  bool global = false;
 };
 
 // Levels of the walk for accesses with this privilege; 0: addresses are physical.
@@ -110,6 +111,7 @@ Walk find_leaf(const RiscvCpu& cpu, uint64_t vaddr, unsigned levels, uint64_t* p
   const unsigned sign_shift = 64 - (kPageShift + kIndexBits * levels);
   if (static_cast<uint64_t>(static_cast<int64_t>(vaddr << sign_shift) >> sign_shift) != vaddr) return {WalkEnd::kPageFault};
   uint64_t table = (cpu.state.satp & kSatpPpn) << kPageShift;
+  bool global = false;  // G anywhere on the way holds for all below
   for (unsigned level = levels; level-- > 0;) {
     const uint64_t index = (vaddr >> (kPageShift + kIndexBits * level)) & ((1 << kIndexBits) - 1);
     *pte_addr = table + index * 8;
@@ -118,8 +120,10 @@ Walk find_leaf(const RiscvCpu& cpu, uint64_t vaddr, unsigned levels, uint64_t* p
     if (*pte_at == nullptr) return {WalkEnd::kAccessFault};
     const uint64_t pte = **pte_at;
     if (!pte_valid(cpu, pte)) return {WalkEnd::kPageFault};
+    global |= (pte & kG) != 0;
     if (pte & (kR | kX)) {
       Walk walk;
+      walk.global = global;
       walk.pte = pte;
       leaf_address(walk, level, vaddr);
       return walk;
@@ -173,6 +177,7 @@ Translation mmu_translate(RiscvCpu& cpu, uint64_t vaddr, unsigned size, AccessTy
     if (walk.end != WalkEnd::kOk) return fault(cpu, walk.end, vaddr, type, mode);
     result.paddr = walk.paddr;
     result.leaf_bits = walk.leaf_bits;
+    result.global = walk.global;
     result.page_readable = leaf_allows(walk.pte, AccessType::kLoad, mode);
     result.page_writable = (walk.pte & kD) && leaf_allows(walk.pte, AccessType::kStore, mode);
     result.page_executable = leaf_allows(walk.pte, AccessType::kFetch, mode);

@@ -32,6 +32,7 @@ struct Translation {
   bool page_executable = false;
   // log2 of the bytes that one leaf PTE maps around vaddr (12 where nothing is translated): a fence for any of them is a fence for all.
   unsigned leaf_bits = 12;
+  bool global = true;  // the same in all address spaces
 };
 
 // Translates and checks one access of `size` bytes that does not cross a page; sets A/D where Svadu says so.

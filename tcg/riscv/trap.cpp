@@ -179,13 +179,10 @@ Trap helper_sfence_vma(RiscvCpu& cpu, uint32_t insn, bool has_vaddr, uint64_t va
   const bool orders_only = (insn >> 25) == 0x0c;
   if (orders_only) return {};
   if (state.priv == kPrivS && (state.mstatus & kMstatusTvm)) return illegal(insn);
-  // The TLB holds one address space: a write of satp empties it. A fence for another ASID is a fence for nothing but global pages, which
-  // live in every address space, so it is not skipped.
-  (void)has_asid, (void)asid;
   if (has_vaddr) {
-    cpu.tlb.flush_page(vaddr);
+    has_asid ? cpu.tlb.fence_page_asid(vaddr, asid) : cpu.tlb.fence_page(vaddr);
   } else {
-    cpu.tlb.flush_all();
+    has_asid ? cpu.tlb.fence_asid(asid) : cpu.tlb.fence_all();
   }
   return {};
 }

@@ -313,24 +313,35 @@ TEST_F(MmuTest, APageThatPmpCutsAnswersForNothingAsAWhole) {
 
 TEST_F(MmuTest, WhatChangesTranslationEmptiesTheTlb) {
   state().priv = kPrivM;
-  const auto flushed_by = [&](auto&& change) {
-    const uint64_t before = hart().tlb.flushes;
+  alignas(8) static uint8_t page[kPage];
+  Tlb& tlb = hart().tlb;
+  const auto holds = [&](TlbMode mode) { return Tlb::hit(tlb.tables(mode).read[Tlb::index(0x5000)], 0x5000, 8); };
+  // A letter for each mode that has lost its entry.
+  const auto lost_by = [&](auto&& change) {
+    for (const TlbMode mode : {kTlbU, kTlbS, kTlbSumS, kTlbM}) tlb.fill_read(mode, 0x5000, page, kRamBase, 12, true);
     change();
-    return hart().tlb.flushes != before;
+    std::string lost;
+    for (const TlbMode mode : {kTlbU, kTlbS, kTlbSumS, kTlbM})
+      if (!holds(mode)) lost += "USVM"[mode];
+    return lost;
   };
-  EXPECT_TRUE(flushed_by([&] { satp(9); }));
-  EXPECT_FALSE(flushed_by([&] { satp(9); }));  // the same once more
-  EXPECT_FALSE(flushed_by([&] { satp(12); })); // refused
-  EXPECT_TRUE(flushed_by([&] { helper_sfence_vma(hart(), 0x12000073, false, 0, false, 0); }));
-  EXPECT_TRUE(flushed_by([&] { csrrs(kMstatus, kMstatusMxr); }));
-  EXPECT_FALSE(flushed_by([&] { csrrs(kMstatus, kMstatusMxr | kMstatusSie | kMstatusSum); }));  // SUM is a part of the TLB's mode
-  EXPECT_TRUE(flushed_by([&] { csrrc(0x100, kMstatusMxr); }));
-  EXPECT_TRUE(flushed_by([&] { csrrc(kMenvcfg, kMenvcfgAdue); }));
-  EXPECT_TRUE(flushed_by([&] { csrrc(kMenvcfg, kMenvcfgPbmte); }));
-  EXPECT_FALSE(flushed_by([&] { csrrs(kMenvcfg, kMenvcfgStce); }));
-  EXPECT_TRUE(flushed_by([&] { csrw(0x3b4, 1); }));
-  EXPECT_TRUE(flushed_by([&] { csrrs(0x3a0, 0x1f00); }));
-  EXPECT_FALSE(flushed_by([&] { csrrs(0x3a0, 0x1f00); }));
+  const uint64_t root = kRoot >> 12;
+  EXPECT_EQ(lost_by([&] { satp(9); }), "USV");   // another MODE
+  EXPECT_EQ(lost_by([&] { satp(9); }), "");      // the same once more
+  EXPECT_EQ(lost_by([&] { satp(12); }), "");     // refused
+  EXPECT_EQ(lost_by([&] { csrw(kSatp, uint64_t{9} << 60 | uint64_t{7} << 44 | root); }), "UV");  // another ASID: the global page of S stays
+  EXPECT_EQ(lost_by([&] { csrw(kSatp, uint64_t{9} << 60 | uint64_t{7} << 44 | (root + 1)); }), "");  // another root: the guest's own fence
+  EXPECT_EQ(lost_by([&] { helper_sfence_vma(hart(), 0x12000073, false, 0, false, 0); }), "USV");
+  EXPECT_EQ(lost_by([&] { csrrs(kMstatus, kMstatusMxr); }), "USVM");
+  EXPECT_EQ(lost_by([&] { csrrs(kMstatus, kMstatusMxr | kMstatusSie | kMstatusSum); }), "");  // SUM is a part of the TLB's mode
+  EXPECT_EQ(lost_by([&] { csrrc(0x100, kMstatusMxr); }), "USVM");
+  EXPECT_EQ(lost_by([&] { csrrc(kMenvcfg, kMenvcfgAdue); }), "USVM");
+  EXPECT_EQ(lost_by([&] { csrrc(kMenvcfg, kMenvcfgPbmte); }), "USVM");
+  EXPECT_EQ(lost_by([&] { csrrs(kMenvcfg, kMenvcfgStce); }), "");
+  EXPECT_EQ(lost_by([&] { csrw(0x3b4, 1); }), "USVM");
+  EXPECT_EQ(lost_by([&] { csrrs(0x3a0, 0x1f00); }), "USVM");
+  EXPECT_EQ(lost_by([&] { csrrs(0x3a0, 0x1f00); }), "");
+  EXPECT_EQ(lost_by([&] { hart().reset(); }), "USVM");
 }
 
 }  // namespace

@@ -8,7 +8,9 @@ namespace {
 
 class TlbTest : public ::testing::Test {
  protected:
+  static constexpr uint64_t kSv39 = uint64_t{8} << 60;
   Tlb tlb;
+  TlbTest() { tlb.select(kSv39); }
   alignas(4096) uint8_t page[8192];
   bool reads(TlbMode mode, uint64_t vaddr, unsigned size = 1) { return Tlb::hit(tlb.tables(mode).read[Tlb::index(vaddr)], vaddr, size); }
   bool writes(TlbMode mode, uint64_t vaddr, unsigned size = 1) { return Tlb::hit(tlb.tables(mode).write[Tlb::index(vaddr)], vaddr, size); }
@@ -68,7 +70,7 @@ TEST_F(TlbTest, AFenceForOneAddressTakesThatPageAndLeavesTheNeighbours) {
   tlb.fill_read(kTlbU, 0x1000, page, 0, 12);
   tlb.fill_write(kTlbSumS, 0x1000, page, 0, 12);
   tlb.fill_read(kTlbU, 0x2000, page, 0, 12);
-  tlb.flush_page(0x1234);
+  tlb.fence_page(0x1234);
   EXPECT_FALSE(reads(kTlbU, 0x1000));
   EXPECT_FALSE(writes(kTlbSumS, 0x1000));
   EXPECT_TRUE(reads(kTlbU, 0x2000));
@@ -79,9 +81,9 @@ TEST_F(TlbTest, AFenceInsideALargePageTakesAllItsPieces) {
   tlb.fill_read(kTlbU, 0x40201000, page, 0, 21);
   tlb.fill_read(kTlbU, 0x402ff000, page, 0, 21);
   tlb.fill_read(kTlbU, 0x50000000, page, 0, 12);
-  tlb.flush_page(0x50000000);
+  tlb.fence_page(0x50000000);
   EXPECT_TRUE(reads(kTlbU, 0x40201000));
-  tlb.flush_page(0x40200000);
+  tlb.fence_page(0x40200000);
   EXPECT_FALSE(reads(kTlbU, 0x40201000));
   EXPECT_FALSE(reads(kTlbU, 0x402ff000));
 }
@@ -190,7 +192,7 @@ TEST_F(Paged, AnInstructionAcrossPagesReportsTheHalfThatFaults) {
   at(kVa + 0x9ffe, 0);
   EXPECT_EQ(x(a3), 1u);
   pte(0xa) = 0;
-  cpu().tlb.flush_page(kVa + 0xa000);
+  cpu().tlb.fence_page(kVa + 0xa000);
   at(kVa + 0x9ffe, 0);
   EXPECT_EQ(state().mcause, 12u);
   EXPECT_EQ(state().mepc, kVa + 0x9ffe);
@@ -244,7 +246,7 @@ TEST_F(Paged, AFenceOrANewSatpDecidesWhereTheNextInstructionComesFrom) {
     fence.r(op_sfence_vma, 0, with_address ? a2 : zero, 0);
     EXPECT_EQ(play(fence), 2u) << with_address;
   }
-  // Another root under which page 40 is the new one.
+  // Another address space, in which page 40 is the new one.
   constexpr uint64_t kRoot2 = kRam + 0x110000, kMid2 = kRam + 0x111000, kLeaf2 = kRam + 0x112000;
   memcpy(bench.ram() + (kRoot2 - kRam), bench.ram() + (kRoot - kRam), 4096);
   bench.at<uint64_t>(kRoot2 + 8) = (kMid2 >> 12) << 10 | 1;
@@ -252,7 +254,7 @@ TEST_F(Paged, AFenceOrANewSatpDecidesWhereTheNextInstructionComesFrom) {
   bench.at<uint64_t>(kLeaf2 + 8 * 40) = (kNew >> 12) << 10 | 0xcf;
   pte(40) = (kOld >> 12) << 10 | 0xcf;
   cpu().tlb.flush_all();
-  state().x[a0] = uint64_t{8} << 60 | kRoot2 >> 12;
+  state().x[a0] = uint64_t{8} << 60 | uint64_t{1} << 44 | kRoot2 >> 12;
   Assembler satp(0);
   satp.csr(op_csrrw, zero, 0x180, a0);
   EXPECT_EQ(play(satp), 2u);

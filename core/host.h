@@ -32,6 +32,10 @@ class Host {
   virtual Result<uint8_t*> map_memory(uint64_t size) = 0;
   virtual void unmap_memory(uint8_t* memory, uint64_t size) = 0;
 
+  // Memory that code may be written to and run from. An error says why the host forbids it.
+  virtual Result<uint8_t*> map_code(uint64_t size);
+  virtual void unmap_code(uint8_t* memory, uint64_t size);
+
   // --- randomness and the calendar ----------------------------------------------------------------------------
   virtual void random_bytes(void* buffer, size_t size) = 0;
 
@@ -42,5 +46,16 @@ class Host {
 // The host of this process; set once by main() or a test before the machine is built.
 void set_host(Host* host);
 Host& host();
+bool has_host();
+
+// --- generated code and the signals that interrupt it: handed in by tcg, called by the port's handlers. Async-signal-safe. ---------------------
+// A signal that may want the loop interrupted the thread at `pc`; `budget` is the saved register in which generated code keeps its budget (r15 on
+// x86-64). Makes generated code leave at its next check.
+using CodeKick = void (*)(uintptr_t pc, int64_t* budget);
+// An access at `pc` faulted: where it goes on, or 0 where it is no access of generated code that may.
+using CodeRecover = uintptr_t (*)(uintptr_t pc);
+void set_code_hooks(CodeKick kick, CodeRecover recover);
+void code_kick(uintptr_t pc, int64_t* budget);
+uintptr_t code_recover(uintptr_t pc);
 
 }  // namespace monochord

@@ -1,10 +1,20 @@
 # Decoder, executors, TLB and the hart itself. tcg/CMakeLists.txt includes this.
 set(TCG_EXEC_SOURCES
+    ${CMAKE_CURRENT_LIST_DIR}/emit/liveness.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/emit/translate.cpp
     ${CMAKE_CURRENT_LIST_DIR}/exec/softmmu.cpp
     ${CMAKE_CURRENT_LIST_DIR}/exec/tlb.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/code_cache.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/handlers.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/interpreter.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/jit.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/options.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/tb_cache.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_alu.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_control.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_memory.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/thunks.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/cpu.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/decode.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/disas.cpp

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "port/executable_memory.h"
 #include "port/posix/posix_host.h"
 
 namespace monochord {
@@ -55,6 +56,9 @@ Result<uint8_t*> PosixHost::map_memory(uint64_t size) {
 void PosixHost::unmap_memory(uint8_t* memory, uint64_t size) {
   if (memory != nullptr) munmap(memory - kGuardBytes, round_up(size) + 2 * kGuardBytes);
 }
+
+Result<uint8_t*> PosixHost::map_code(uint64_t size) { return map_executable(size); }
+void PosixHost::unmap_code(uint8_t* memory, uint64_t size) { munmap(memory, round_up(size)); }
 
 void PosixHost::random_bytes(void* buffer, size_t size) {
   uint8_t* bytes = static_cast<uint8_t*>(buffer);

@@ -63,6 +63,7 @@ void PosixHost::install() {
   sigset_t ours;
   fill_our_signals(&ours);
   install_signal_handlers();
+  posix_timer_host_set_signal_hook([](void*, void* ucontext) { kick_interrupted_code(ucontext); }, nullptr);
   // Whoever started us may have left some of them blocked.
   sigprocmask(SIG_UNBLOCK, &ours, nullptr);
   set_check_hook(restore_before_abort);
@@ -76,6 +77,7 @@ void PosixHost::uninstall() {
   sigset_t ours;
   fill_our_signals(&ours);
   sigprocmask(SIG_BLOCK, &ours, nullptr);
+  posix_timer_host_set_signal_hook(nullptr, nullptr);
   fd_flags_forget();
   terminal_forget();
   restore_signal_handlers();

@@ -48,6 +48,8 @@ class PosixHost final : public Host {
   unsigned poll_fd(int fd, unsigned events) override;
   Result<uint8_t*> map_memory(uint64_t size) override;
   void unmap_memory(uint8_t* memory, uint64_t size) override;
+  Result<uint8_t*> map_code(uint64_t size) override;
+  void unmap_code(uint8_t* memory, uint64_t size) override;
   void random_bytes(void* buffer, size_t size) override;
 
  private:

@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "core/bql.h"
+#include "core/host.h"
 #include "core/main_loop.h"
 #include "port/posix/fd_flags.h"
 #include "port/posix/posix_timer_host.h"
@@ -52,14 +54,16 @@ void say_terminating(int signal) {
   if (write(STDERR_FILENO, line, size) < 0) return;  // nobody to tell
 }
 
-void on_io(int) {
+void on_io(int, siginfo_t*, void* ucontext) {
   const ErrnoGuard guard;
+  kick_interrupted_code(ucontext);
   fd_hint = 1;
   bql_signal_kick();
 }
 
-void on_end(int signal) {
+void on_end(int signal, siginfo_t*, void* ucontext) {
   const ErrnoGuard guard;
+  kick_interrupted_code(ucontext);
   if (ends_seen) {
     terminal_restore();
     fd_flags_restore();
@@ -111,23 +115,52 @@ void on_continue(int) {
   bql_signal_kick();
 }
 
-void on_crash(int signal) {
+void on_crash(int signal, siginfo_t*, void* ucontext) {
+#if defined(__x86_64__)
+  greg_t* const registers = static_cast<ucontext_t*>(ucontext)->uc_mcontext.gregs;
+  if (const uintptr_t to = signal == SIGSEGV || signal == SIGBUS ? code_recover(static_cast<uintptr_t>(registers[REG_RIP])) : 0) {
+    registers[REG_RIP] = static_cast<greg_t>(to);
+    return;
+  }
+#else
+  (void)ucontext;
+#endif
   terminal_restore();
   fd_flags_restore();
   default_action(signal);
   _exit(128 + signal);  // PID 1 has no default actions
 }
 
-void take(int signal, void (*handler)(int), int flags) {
-  struct sigaction action = {};
-  action.sa_handler = handler;
-  action.sa_flags = flags;
+void take(int signal, const struct sigaction& wanted) {
+  struct sigaction action = wanted;
   fill_our_signals(&action.sa_mask);
   sigaction(signal, &action, &saved[signal].action);
   saved[signal].taken = true;
 }
+void take(int signal, void (*handler)(int), int flags) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  take(signal, action);
+}
+void take(int signal, void (*handler)(int, siginfo_t*, void*), int flags) {
+  struct sigaction action = {};
+  action.sa_sigaction = handler;
+  action.sa_flags = flags | SA_SIGINFO;
+  take(signal, action);
+}
 
 }  // namespace
+
+void kick_interrupted_code(void* ucontext) {
+#if defined(__x86_64__)
+  greg_t* const registers = static_cast<ucontext_t*>(ucontext)->uc_mcontext.gregs;
+  static_assert(sizeof(greg_t) == sizeof(int64_t));
+  code_kick(static_cast<uintptr_t>(registers[REG_RIP]), reinterpret_cast<int64_t*>(&registers[REG_R15]));
+#else
+  (void)ucontext;
+#endif
+}
 
 void fill_our_signals(sigset_t* set) { posix_timer_host_signals(set); }
 

@@ -9,6 +9,9 @@ namespace monochord {
 // handlers never nest.
 void fill_our_signals(sigset_t* set);
 
+// A signal's handler tells generated code that somebody may want the loop (core/host.h).
+void kick_interrupted_code(void* ucontext);
+
 void install_signal_handlers();
 void restore_signal_handlers();
 

@@ -1,5 +1,7 @@
 #include "port/virtual/virtual_host.h"
 
+#include "port/executable_memory.h"
+
 #include <cstdlib>
 #include <cstring>
 
@@ -88,6 +90,9 @@ void VirtualHost::unmap_memory(uint8_t* memory, uint64_t size) {
   free(memory);
   mapped_bytes_ -= (size + kPageSize - 1) & ~(kPageSize - 1);
 }
+
+Result<uint8_t*> VirtualHost::map_code(uint64_t size) { return map_executable(size); }
+void VirtualHost::unmap_code(uint8_t* memory, uint64_t size) { munmap(memory, size); }
 
 void VirtualHost::random_bytes(void* buffer, size_t size) {
   uint8_t* bytes = static_cast<uint8_t*>(buffer);

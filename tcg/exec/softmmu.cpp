@@ -75,19 +75,25 @@ HostAccess softmmu_access(RiscvCpu& cpu, CodeCache& code, uint64_t vaddr, unsign
     return result;
   }
   result.paddr = translation.paddr;
-  const MemorySection section = cpu.as.translate(result.paddr);
-  if (section.host == nullptr) return result;
   const uint64_t into = result.paddr & kPageMask;
-  result.writable = section.region->is_ram();
-  if (section.remaining >= size) result.host = section.host;
-  // A TLB entry answers for a whole page: memory that begins or ends inside it never gets one.
-  if (section.remaining < 4096 - into || section.offset < into) return result;
-  const MemorySection first = into == 0 ? section : cpu.as.translate(result.paddr - into);
-  if (first.host + into != section.host) return result;
+  uint8_t* page = ram_page_host(cpu, result.paddr - into);
+  if (page != nullptr) {
+    result.host = page + into;
+    result.writable = true;
+  } else {
+    const MemorySection section = cpu.as.translate(result.paddr);
+    if (section.host == nullptr) return result;
+    result.writable = section.region->is_ram();
+    if (section.remaining >= size) result.host = section.host;
+    // A TLB entry answers for a whole page: memory that begins or ends inside it never gets one.
+    if (section.remaining < 4096 - into || section.offset < into) return result;
+    page = cpu.as.translate(result.paddr - into).host;
+    if (page + into != section.host) return result;
+  }
   if (type == AccessType::kLoad && translation.page_readable) {
-    cpu.tlb.fill_read(tlb_mode(mode), vaddr, first.host, result.paddr, translation.leaf_bits, translation.global);
-  } else if (type == AccessType::kStore && translation.page_writable && result.writable && code.find(result.paddr) == nullptr) {
-    cpu.tlb.fill_write(tlb_mode(mode), vaddr, first.host, result.paddr, translation.leaf_bits, translation.global);
+    cpu.tlb.fill_read(tlb_mode(mode), vaddr, page, result.paddr, translation.leaf_bits, translation.global);
+  } else if (type == AccessType::kStore && translation.page_writable && result.writable && !code.has_code(result.paddr)) {
+    cpu.tlb.fill_write(tlb_mode(mode), vaddr, page, result.paddr, translation.leaf_bits, translation.global);
   }
   return result;
 }

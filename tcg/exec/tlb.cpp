@@ -70,11 +70,12 @@ void Tlb::LargeLeaves::add(Range range) {
 }
 
 // --- contexts -------------------------------------------------------------------------------------------------------------
-Tlb::ContextPtr Tlb::make_context(TlbMode mode) {
+Tlb::ContextPtr Tlb::make_context(TlbMode mode, unsigned holder) {
   void* memory = calloc(1, sizeof(Context));
   CHECK_MSG(memory != nullptr, "no memory for a TLB");
   ContextPtr context(static_cast<Context*>(memory));
   context->mode = mode;
+  context->holder = uint32_t{1} << holder;
   clear(context->tables.read, 0);
   clear(context->tables.write, 0);
   clear(context->tables.fetch, 0);
@@ -82,9 +83,8 @@ Tlb::ContextPtr Tlb::make_context(TlbMode mode) {
   return context;
 }
 
-Tlb::Tlb() : s_(make_context(kTlbS)), m_(make_context(kTlbM)) {
+Tlb::Tlb() : s_(make_context(kTlbS, kHolderS)), m_(make_context(kTlbM, kHolderM)) {
   for (auto& of_mode : slots) std::fill(std::begin(of_mode), std::end(of_mode), TlbEntry{kEmptySlot, 0});
-  memset(slot_filter, 0, sizeof slot_filter);
   install(space_for(key_));
 }
 
@@ -100,8 +100,9 @@ Tlb::Space& Tlb::space_for(uint32_t key) {
     if (space.selected < oldest->selected) oldest = &space;
   }
   if (oldest->u == nullptr) {
-    oldest->u = make_context(kTlbU);
-    oldest->sum_s = make_context(kTlbSumS);
+    const auto holder = static_cast<unsigned>(oldest - spaces_);
+    oldest->u = make_context(kTlbU, holder);
+    oldest->sum_s = make_context(kTlbSumS, holder);
   } else {
     recycled++;
     empty(*oldest->u);
@@ -160,7 +161,9 @@ void Tlb::note_fill(Context& context, Direction direction, uint64_t vaddr, unsig
   context.used = true;
   context.any_local |= !global;
   context.touched[direction] |= uint64_t{1} << (index(vaddr) / kSegmentEntries);
+  holders_[filter_index(vaddr)] |= context.holder;
   if (leaf_bits <= 12) return;
+  large_holders_ |= context.holder;
   const uint64_t mask = leaf_bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << leaf_bits) - 1;
   context.large.add({vaddr & ~mask, vaddr | mask});
 }
@@ -185,8 +188,18 @@ void Tlb::fill_write(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t 
 void Tlb::fill_fetch(TlbMode mode, uint64_t vaddr, CodePage* page, unsigned leaf_bits, bool global) {
   Context& context = *context_[mode];
   note_fill(context, kFetch, vaddr, leaf_bits, global);
-  context.tables.fetch[index(vaddr)] = {vaddr & ~kPageMask, page};
+  FetchEntry& entry = context.tables.fetch[index(vaddr)];
+  TbPage* const code = entry.tag == (vaddr & ~kPageMask) ? entry.code : nullptr;
+  entry = {vaddr & ~kPageMask, page, code};
   context.fetched.add(page);
+}
+
+void Tlb::fill_fetch(TlbMode mode, uint64_t vaddr, TbPage* code, unsigned leaf_bits, bool global) {
+  Context& context = *context_[mode];
+  note_fill(context, kFetch, vaddr, leaf_bits, global);
+  FetchEntry& entry = context.tables.fetch[index(vaddr)];
+  CodePage* const page = entry.tag == (vaddr & ~kPageMask) ? entry.page : nullptr;
+  entry = {vaddr & ~kPageMask, page, code};
 }
 
 void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code) {
@@ -197,9 +210,13 @@ void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code) {
   context.any_local |= fetch.any_local;
   context.touched[kJump] |= uint64_t{1} << (jump_index(va) / kSegmentEntries);
   context.jump_filter[filter_index(va)] = 1;
+  holders_[filter_index(va)] |= context.holder;
   context.tables.jump[jump_index(va)] = {va, code};
   if (mode != kTlbSumS) return;
-  if (const LargeLeaves::Range* range = fetch.large.find(va)) context.large.add(*range);
+  if (const LargeLeaves::Range* range = fetch.large.find(va)) {
+    context.large.add(*range);
+    large_holders_ |= context.holder;
+  }
 }
 
 void Tlb::set_entries_for_test(unsigned entries) {
@@ -246,20 +263,57 @@ void Tlb::empty_jump(Context& context) {
   memset(context.jump_filter, 0, sizeof context.jump_filter);
 }
 
+template <typename Function>
+void Tlb::for_each_filled_group(TlbMode mode, Function function) {
+  constexpr unsigned kPerWord = sizeof(uint64_t);
+  for (unsigned first = 0; first < kSiteSlots / kGroupSlots; first += kPerWord) {
+    uint64_t filled;
+    memcpy(&filled, &slot_groups[mode][first], sizeof filled);
+    if (first * kGroupSlots < slots_used[mode]) filled = 0x0101010101010101;
+    for (; filled != 0; filled &= filled - 1) function((first + static_cast<unsigned>(std::countr_zero(filled)) / 8) * kGroupSlots);
+  }
+}
+
 void Tlb::wipe_slots(TlbMode mode) {
-  if (slots_used[mode] == 0) return;
+  bool any = false;
+  for_each_filled_group(mode, [&](unsigned first) {
+    std::fill_n(&slots[mode][first], kGroupSlots, TlbEntry{kEmptySlot, 0});
+    any = true;
+  });
+  if (!any) return;
   slot_wipes++;
-  std::fill_n(slots[mode], slots_used[mode], TlbEntry{kEmptySlot, 0});
+  memset(slot_groups[mode], 0, sizeof slot_groups[mode]);
   memset(slot_filter[mode], 0, sizeof slot_filter[mode]);
 }
 
 // --- dropping a page -----------------------------------------------------------------------------------------------------------
-void Tlb::drop_page(Context& context, uint64_t vaddr) {
-  if (!context.used) return;
+void Tlb::drop_page(uint32_t holders, uint64_t vaddr) {
+  holders &= holders_[filter_index(vaddr)] | large_holders_;
+  for (; holders != 0; holders &= holders - 1) {
+    const auto holder = static_cast<unsigned>(std::countr_zero(holders));
+    bool held, large;
+    if (holder == kHolderS) {
+      held = drop_page(*s_, vaddr);
+      large = s_->large.count != 0;
+    } else {
+      const Space& space = spaces_[holder];
+      held = drop_page(*space.u, vaddr);
+      held |= drop_page(*space.sum_s, vaddr);
+      large = space.u->large.count + space.sum_s->large.count != 0;
+    }
+    if (!held) holders_[filter_index(vaddr)] &= ~(uint32_t{1} << holder);
+    if (!large) large_holders_ &= ~(uint32_t{1} << holder);
+  }
+}
+
+// Whether it still holds something of a page with that filter_index().
+bool Tlb::drop_page(Context& context, uint64_t vaddr) {
+  static_assert(kFilterBytes == kEntries, "one entry of a table for an index");
+  if (!context.used) return false;
   page_flushes++;
   if (context.large.find(vaddr) != nullptr) {
     empty(context);
-    return;
+    return false;
   }
   const uint64_t page = vaddr & ~kPageMask;
   const unsigned slot = index(vaddr);
@@ -268,8 +322,14 @@ void Tlb::drop_page(Context& context, uint64_t vaddr) {
   if ((context.touched[kRead] >> segment & 1) && tables.read[slot].tag == page) clear(tables.read, slot);
   if ((context.touched[kWrite] >> segment & 1) && tables.write[slot].tag == page) clear(tables.write, slot);
   if ((context.touched[kFetch] >> segment & 1) && tables.fetch[slot].tag == page) clear(tables.fetch, slot);
-  if (context.jump_filter[filter_index(vaddr)] != 0) drop_jump_page(context, vaddr);
-  if (context_[context.mode] == &context && slot_filter[context.mode][filter_index(vaddr)] != 0) drop_slot_page(context.mode, vaddr);
+  uint8_t& jumps = context.jump_filter[filter_index(vaddr)];
+  if (jumps != 0) drop_jump_page(context, vaddr);
+  const bool is_current = context_[context.mode] == &context;
+  uint8_t& in_slots = slot_filter[context.mode][filter_index(vaddr)];
+  if (is_current && in_slots != 0) drop_slot_page(context.mode, vaddr);
+  const uint64_t none = empty_tag(slot);
+  return tables.read[slot].tag != none || tables.write[slot].tag != none || tables.fetch[slot].tag != none || jumps != 0 ||
+         (is_current && in_slots != 0);
 }
 
 void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
@@ -292,15 +352,16 @@ void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
 void Tlb::drop_slot_page(TlbMode mode, uint64_t vaddr) {
   const uint64_t page = vaddr & ~kPageMask;
   bool others = false;
-  for (unsigned slot = 0; slot < slots_used[mode]; slot++) {
-    TlbEntry& entry = slots[mode][slot];
-    if (filter_index(entry.tag) != filter_index(page) || entry.tag == kEmptySlot) continue;
-    if (entry.tag == page) {
-      entry = {kEmptySlot, 0};
-    } else {
-      others = true;
+  for_each_filled_group(mode, [&](unsigned first) {
+    TlbEntry* group = &slots[mode][first];
+    bool perhaps = false;
+    for (unsigned i = 0; i < kGroupSlots; i++) perhaps |= filter_index(group[i].tag ^ page) == 0;
+    if (!perhaps) return;
+    for (unsigned i = 0; i < kGroupSlots; i++) {
+      if (group[i].tag == page) group[i] = {kEmptySlot, 0};
+      others |= filter_index(group[i].tag ^ page) == 0 && group[i].tag != kEmptySlot;
     }
-  }
+  });
   slot_filter[mode][filter_index(vaddr)] = others;
 }
 
@@ -323,22 +384,14 @@ void Tlb::fence_asid(uint64_t asid) {
   if (has_asid(key_, asid) && s_->any_local) empty(*s_);
 }
 
-void Tlb::fence_page(uint64_t vaddr) {
-  for_each_space([&](Space& space) {
-    if (space.key == 0) return;
-    drop_page(*space.u, vaddr);
-    drop_page(*space.sum_s, vaddr);
-  });
-  if (key_ != 0) drop_page(*s_, vaddr);
-}
+// That it takes entries of Bare, too, harms nobody.
+void Tlb::fence_page(uint64_t vaddr) { drop_page((uint32_t{1} << kHolderM) - 1, vaddr); }
 
 void Tlb::fence_page_asid(uint64_t vaddr, uint64_t asid) {
-  for_each_space([&](Space& space) {
-    if (!has_asid(space.key, asid)) return;
-    drop_page(*space.u, vaddr);
-    drop_page(*space.sum_s, vaddr);
-  });
-  if (has_asid(key_, asid) && s_->any_local) drop_page(*s_, vaddr);
+  uint32_t holders = has_asid(key_, asid) && s_->any_local ? uint32_t{1} << kHolderS : 0;
+  for (unsigned i = 0; i < kSpaces; i++)
+    if (has_asid(spaces_[i].key, asid)) holders |= uint32_t{1} << i;
+  drop_page(holders, vaddr);
 }
 
 // --- everything else that empties ------------------------------------------------------------------------------------------------
@@ -363,10 +416,12 @@ void Tlb::protect_code_page(uint8_t* host_page) {
       if (leads_there(context.tables.write[slot])) clear(context.tables.write, slot);
     });
     if (context_[context.mode] != &context) return;
-    for (unsigned slot = 0; slot < slots_used[context.mode]; slot++) {
-      TlbEntry& entry = slots[context.mode][slot];
-      if (leads_there(entry)) entry = {kEmptySlot, 0};
-    }
+    for_each_filled_group(context.mode, [&](unsigned first) {
+      for (unsigned slot = first; slot < first + kGroupSlots; slot++) {
+        TlbEntry& entry = slots[context.mode][slot];
+        if (leads_there(entry)) entry = {kEmptySlot, 0};
+      }
+    });
   });
 }
 

@@ -26,16 +26,19 @@
 namespace monochord {
 
 struct CodePage;  // tcg/interp/code_cache.h
+struct TbPage;    // tcg/jit/tb_cache.h
 
 struct TlbEntry {
   uint64_t tag;  // guest page address (low 12 bits 0)
   uintptr_t addend;
 };
 
-// Instruction fetch: where the decoded instructions of a page are. Hits where the tag is the page.
+// Instruction fetch: where the decoded instructions of a page are, and its units of generated code. Hits where the tag is the page; either may be
+// null (nobody asked yet).
 struct FetchEntry {
   uint64_t tag;
-  CodePage* page;
+  CodePage* page = nullptr;
+  TbPage* code = nullptr;
 };
 
 // Where generated code for the instruction at `va` begins. Hits where va is equal.
@@ -76,15 +79,18 @@ class Tlb {
   Current current;
 
   // Site slots: each access of generated code may own one, and copies an entry of its mode's current table into it: the same hit rule without an
-  // index. Whoever fills one sets slot_filter[mode][filter_index(vaddr)]. They go when the entry that they were copied from would have to.
+  // index. Whoever fills one sets slot_filter[mode][filter_index(vaddr)] and slot_groups[mode][slot / kGroupSlots] to 1, so that finding what has to
+  // go costs what was filled, not what there is. They go when the entry that they were copied from would have to.
   // An empty slot can't be told by an index, and every tag is the address of some access: kEmptySlot is a page that no guest can have (beyond 56 bits
   // as a physical address, not sign-extended in Sv39, Sv48 and Sv57), and the addend 0 leaves its address as it is, which is none on an x86-64 host
   // either (not canonical). So an access to that page through an empty slot touches nothing: the host raises SIGSEGV, which generated code has to
   // take as a miss of the site.
   static constexpr uint64_t kEmptySlot = uint64_t{1} << 63;
   TlbEntry slots[kTlbModes][kSiteSlots];
-  uint8_t slot_filter[kTlbModes][kFilterBytes];
-  unsigned slots_used[kTlbModes] = {};  // slots from here on are empty; raised by who hands them out
+  static constexpr unsigned kGroupSlots = 8;
+  uint8_t slot_filter[kTlbModes][kFilterBytes] = {};
+  alignas(8) uint8_t slot_groups[kTlbModes][kSiteSlots / kGroupSlots] = {};
+  unsigned slots_used[kTlbModes] = {};  // for who does not set slot_groups: slots below may be filled
 
   Tlb();
   Tlb(const Tlb&) = delete;
@@ -102,6 +108,7 @@ class Tlb {
   void fill_read(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits, bool global = false);
   void fill_write(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits, bool global = false);
   void fill_fetch(TlbMode mode, uint64_t vaddr, CodePage* page, unsigned leaf_bits, bool global = false);
+  void fill_fetch(TlbMode mode, uint64_t vaddr, TbPage* code, unsigned leaf_bits, bool global = false);
   // `mode` is the data mode that the code is made for. Only while fill_fetch's entry for va is there (in kTlbS for kTlbSumS).
   void fill_jump(TlbMode mode, uint64_t va, const void* code);
 
@@ -135,7 +142,7 @@ class Tlb {
     uint8_t* host = nullptr;
     uint64_t generation = 0;
   };
-  RamWindow ram_window;
+  mutable RamWindow ram_window;
 
   // For counters.
   uint64_t flushes = 0, page_flushes = 0, fills = 0;  // contexts emptied, pages looked for in a context, entries made
@@ -171,6 +178,7 @@ class Tlb {
   struct Context {
     Tables tables;
     TlbMode mode;
+    uint32_t holder;                // its bit in holders_
     bool used;                      // something was filled since it was emptied
     bool any_local;                 // ... that is not global
     uint64_t touched[kDirections];  // ... a bit for each segment of entries
@@ -183,7 +191,7 @@ class Tlb {
     void operator()(void* memory) const { free(memory); }
   };
   using ContextPtr = std::unique_ptr<Context, Free>;
-  static ContextPtr make_context(TlbMode mode);
+  static ContextPtr make_context(TlbMode mode, unsigned holder);
 
   struct Space {
     uint32_t key = kNoKey;
@@ -203,10 +211,13 @@ class Tlb {
   void for_each_context(Function function);
   template <typename Function>
   void for_each_space(Function function);
+  template <typename Function>
+  void for_each_filled_group(TlbMode mode, Function function);
   void empty(Context& context);
   void empty_fetch(Context& context);
   void empty_jump(Context& context);
-  void drop_page(Context& context, uint64_t vaddr);
+  void drop_page(uint32_t holders, uint64_t vaddr);
+  bool drop_page(Context& context, uint64_t vaddr);
   void drop_jump_page(Context& context, uint64_t vaddr);
   void drop_slot_page(TlbMode mode, uint64_t vaddr);
   void wipe_slots(TlbMode mode);
@@ -216,6 +227,10 @@ class Tlb {
   Context* context_[kTlbModes];
   ContextPtr s_, m_;
   Space spaces_[kSpaces];
+  // Who may hold something of a page, by filter_index(): a bit for each of spaces_, and S. Most fences are for a page that nobody holds.
+  static constexpr unsigned kHolderS = kSpaces, kHolderM = kSpaces + 1;
+  uint32_t holders_[kFilterBytes] = {};
+  uint32_t large_holders_ = 0;  // who may hold something of leaves larger than a page
 };
 
 }  // namespace monochord

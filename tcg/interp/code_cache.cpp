@@ -56,7 +56,7 @@ CodePage* CodeCache::look_up(uint64_t paddr) const {
 }
 
 CodePage* CodeCache::take_page() {
-  if (free_.empty() && pages_.size() >= kPagesMax) {
+  if (free_.empty() && pages_.size() >= (tbs_ != nullptr ? kPagesBesideJit : kPagesMax)) {
     // The oldest goes: pages are used in turn.
     drop(*pages_[next_victim_]);
     next_victim_ = (next_victim_ + 1) % pages_.size();
@@ -104,7 +104,13 @@ void CodeCache::forget(CodePage& page, unsigned first, unsigned last) {
   fill(page, handler_decode(), first, last);
 }
 
+TbCache* CodeCache::tb_cache(RiscvCpu& hart) {
+  if (tbs_ == nullptr && jit_options().enabled) tbs_ = TbCache::create(config_, hart);
+  return tbs_.get();
+}
+
 void CodeCache::written(uint64_t paddr, uint64_t size) {
+  if (tbs_ != nullptr) tbs_->written(paddr, size);
   const uint64_t end = paddr + size;
   while (paddr < end) {
     const uint64_t bytes = std::min(end - paddr, 4096 - (paddr & kPageMask));
@@ -125,11 +131,13 @@ void CodeCache::written(uint64_t paddr, uint64_t size) {
 }
 
 void CodeCache::flush() {
+  if (tbs_ != nullptr) tbs_->flush();
   for (const auto& page : pages_) drop(*page);
   std::fill(std::begin(filter_), std::end(filter_), 0);
 }
 
 void CodeCache::forget_stale(bool fence) {
+  if (tbs_ != nullptr) tbs_->forget_stale(fence);
   if (!any_stale_ || (strict_fencei_ && !fence)) return;
   any_stale_ = false;
   for (const auto& page : pages_) {
@@ -157,8 +165,9 @@ void CodeCache::dma_written(void* opaque, uint64_t addr, uint64_t size) {
       }
     }
   }
+  cache.any_stale_ |= code;
+  if (cache.tbs_ != nullptr) cache.tbs_->dma_written(addr, size, &code);
   if (!code) return;
-  cache.any_stale_ = true;
   for (Interpreter* hart : cache.harts_) hart->queue_forget_stale();
 }
 

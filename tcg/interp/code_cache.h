@@ -17,6 +17,7 @@
 
 #include "core/memory.h"
 #include "tcg/interp/insn.h"
+#include "tcg/jit/tb_cache.h"
 #include "tcg/riscv/config.h"
 
 namespace monochord {
@@ -45,6 +46,11 @@ class CodeCache {
   // The page of paddr; `host` is its first byte. May take over another page's object.
   CodePage* get(uint64_t paddr, uint8_t* host);
 
+  // Somebody made something of the code in this page: decoded instructions or generated code.
+  bool has_code(uint64_t paddr) const { return find(paddr) != nullptr || (tbs_ != nullptr && tbs_->has_code(paddr)); }
+  // Generated code of this address space; null where there is none. `hart` is one of its harts.
+  TbCache* tb_cache(RiscvCpu& hart);
+
   // A hart's store, GDB's or a page-table update wrote these bytes.
   void written(uint64_t paddr, uint64_t size);
   // Something was decoded in the page.
@@ -64,6 +70,8 @@ class CodeCache {
  private:
   // 8 MiB of guest code; a page costs 32 KiB of host memory when it is used.
   static constexpr size_t kPagesMax = 2048;
+  // Beside the JIT only odd instructions are decoded here.
+  static constexpr size_t kPagesBesideJit = 64;
   static constexpr unsigned kColdStoresMax = 32;
 
   static constexpr size_t kFilterBits = 1 << 16;
@@ -88,6 +96,7 @@ class CodeCache {
   std::vector<CodePage*> free_;
   size_t next_victim_ = 0;
   bool any_stale_ = false;
+  std::unique_ptr<TbCache> tbs_;
 };
 
 }  // namespace monochord

@@ -218,8 +218,7 @@ struct Direct {
     const TlbEntry& entry = in->read[Tlb::index(address)];
     if (__builtin_expect(Tlb::hit(entry, address, size) && (address & (size - 1)) == 0, 1)) {
       const Value value = host_load(address + entry.addend, size);
-      const uint64_t* paddr = reinterpret_cast<const Tlb::Tables*>(in->read)->read_paddr;
-      s->reservation_addr = paddr[Tlb::index(address)] | (address & Tlb::kPageMask);
+      s->reservation_addr = address + entry.addend;
       s->reservation_value = value;
       s->reservation_epoch = in->cpu().dma_epoch;
       return extend(value, mo);

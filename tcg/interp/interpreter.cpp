@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/trace.h"
 #include "tcg/interp/direct.h"
+#include "tcg/jit/jit.h"
 #include "tcg/riscv/disas.h"
 
 namespace monochord {
@@ -44,9 +45,13 @@ Interpreter::Interpreter(RiscvCpu& cpu)
   stale_work_.func = forget_stale;
   stale_work_.opaque = this;
   refresh_modes();
+  if (TbCache* tbs = code_.tb_cache(cpu)) jit_ = std::make_unique<Jit>(cpu, *this, *tbs);
 }
 
-Interpreter::~Interpreter() { CodeCache::release(code_, *this); }
+Interpreter::~Interpreter() {
+  jit_.reset();
+  CodeCache::release(code_, *this);
+}
 
 // --- the slice -------------------------------------------------------------------------------------------------------------
 ExecExit Interpreter::exec(int64_t budget_given) {
@@ -72,7 +77,10 @@ ExecExit Interpreter::exec(int64_t budget_given) {
   slice_ = budget = budget_given;
   bql_unlock();
   // Callbacks that waited for the BQL may have asked for something already.
-  if (!cpu_.exit_request) run(budget_given);
+  if (!cpu_.exit_request) {
+    if (jit_ != nullptr) jit_->run();
+    else run(budget_given);
+  }
   bql_lock();
   executed_ += static_cast<uint64_t>(slice_ - budget);
   slice_ = budget;
@@ -108,6 +116,17 @@ ExecExit Interpreter::exec_logged(int64_t budget_given) {
     if (cpu_.exit_request || cpu_.leave_after_insn) return left == 0 ? ExecExit::kBudget : ExecExit::kRequest;
   }
   return ExecExit::kBudget;
+}
+
+// A run within the run: instructions() counts on.
+void Interpreter::run_some(int64_t instructions) {
+  const int64_t rest = budget - instructions;
+  executed_ += static_cast<uint64_t>(slice_ - budget);
+  slice_ = budget = instructions;
+  refresh_modes();
+  run(instructions);
+  executed_ += static_cast<uint64_t>(slice_ - budget);
+  slice_ = budget = rest + budget;
 }
 
 void Interpreter::stop_before(const Insn* next) {
@@ -189,29 +208,6 @@ const Insn* Interpreter::store(const Insn* insn, const Insn* next, int64_t budge
   return after(next);
 }
 
-SlowResult Interpreter::load_reserved(const Insn* insn, const Insn* next, int64_t budget_left, uint64_t vaddr, unsigned size) {
-  uint64_t value = 0;
-  {
-    SlowPath slow(*this, pc_of(insn), budget_left);
-    HostAccess at;
-    if (vaddr & (size - 1)) {
-      at.trap = {Exception::kLoadAddrMisaligned, vaddr};
-    } else {
-      at = softmmu_access(cpu_, code_, vaddr, size, AccessType::kLoad);
-      if (!at.trap && at.host == nullptr) at.trap = {Exception::kLoadAccessFault, vaddr};
-    }
-    if (at.trap) {
-      next = take(at.trap);
-    } else {
-      value = AnyDirect::host_load(reinterpret_cast<uintptr_t>(at.host), size);
-      cpu_.state.reservation_addr = at.paddr;
-      cpu_.state.reservation_value = value;
-      cpu_.state.reservation_epoch = cpu_.dma_epoch;
-    }
-  }
-  return {value, after(next)};
-}
-
 namespace {
 
 // Stores if the word is what LR saw. The value of SC: 0 stored, 1 failed.
@@ -223,59 +219,96 @@ uint64_t conditional_store(uint8_t* host, unsigned size, uint64_t expected, uint
   return AnyDirect::exchange_if(reinterpret_cast<uint64_t*>(host), expected, value) != expected;
 }
 
+// Host memory for an atomic access, or a trap: alignment first, then translation, then what is there.
+HostAccess atomic_access(RiscvCpu& cpu, CodeCache& code, uint64_t vaddr, unsigned size, AccessType type) {
+  const bool is_load = type == AccessType::kLoad;
+  HostAccess at;
+  if (vaddr & (size - 1)) {
+    at.trap = {is_load ? Exception::kLoadAddrMisaligned : Exception::kStoreAddrMisaligned, vaddr};
+    return at;
+  }
+  at = softmmu_access(cpu, code, vaddr, size, type);
+  if (!at.trap && (at.host == nullptr || (!is_load && !at.writable))) {
+    at.trap = {is_load ? Exception::kLoadAccessFault : Exception::kStoreAccessFault, vaddr};
+  }
+  return at;
+}
+
 }  // namespace
+
+uint64_t Interpreter::load_reserved_value(uint64_t vaddr, unsigned size, Trap* trap) {
+  const HostAccess at = atomic_access(cpu_, code_, vaddr, size, AccessType::kLoad);
+  *trap = at.trap;
+  if (at.trap) return 0;
+  const uint64_t value = AnyDirect::host_load(reinterpret_cast<uintptr_t>(at.host), size);
+  cpu_.state.reservation_addr = reinterpret_cast<uintptr_t>(at.host);
+  cpu_.state.reservation_value = value;
+  cpu_.state.reservation_epoch = cpu_.dma_epoch;
+  return value;
+}
+
+uint64_t Interpreter::store_conditional_value(uint64_t vaddr, unsigned size, uint64_t value, Trap* trap) {
+  HartState& state = cpu_.state;
+  const HostAccess at = atomic_access(cpu_, code_, vaddr, size, AccessType::kStore);
+  *trap = at.trap;
+  if (at.trap) return 1;
+  uint64_t failed = 1;
+  if (state.reservation_addr == reinterpret_cast<uintptr_t>(at.host) && state.reservation_epoch == cpu_.dma_epoch) {
+    failed = conditional_store(at.host, size, state.reservation_value, value);
+    if (failed == 0) code_.written(at.paddr, size);
+  }
+  state.reservation_addr = HartState::kNoReservation;
+  return failed;
+}
+
+uint64_t Interpreter::amo_value(AmoOp op, uint64_t vaddr, uint64_t operand, unsigned size, Trap* trap) {
+  const HostAccess at = atomic_access(cpu_, code_, vaddr, size, AccessType::kStore);
+  *trap = at.trap;
+  if (at.trap) return 0;
+  const uint64_t old = AnyDirect::amo_host(op, reinterpret_cast<uintptr_t>(at.host), operand, size == 4 ? MemOp::kS32 : MemOp::kU64);
+  code_.written(at.paddr, size);
+  return old;
+}
+
+SlowResult Interpreter::load_reserved(const Insn* insn, const Insn* next, int64_t budget_left, uint64_t vaddr, unsigned size) {
+  uint64_t value;
+  {
+    SlowPath slow(*this, pc_of(insn), budget_left);
+    Trap trap;
+    value = load_reserved_value(vaddr, size, &trap);
+    if (trap) next = take(trap);
+  }
+  return {value, after(next)};
+}
 
 SlowResult Interpreter::store_conditional(const Insn* insn, const Insn* next, int64_t budget_left, uint64_t vaddr, unsigned size, uint64_t value) {
   HartState& state = cpu_.state;
   trapped = false;
   const TlbEntry& entry = write[Tlb::index(vaddr)];
   if (Tlb::hit(entry, vaddr, size) && (vaddr & (size - 1)) == 0) {
-    const uint64_t paddr = reinterpret_cast<const Tlb::Tables*>(read)->write_paddr[Tlb::index(vaddr)] | (vaddr & kPageMask);
-    const bool reserved = state.reservation_addr == paddr && state.reservation_epoch == cpu_.dma_epoch;
+    uint8_t* const host = reinterpret_cast<uint8_t*>(vaddr + entry.addend);
+    const bool reserved = state.reservation_addr == reinterpret_cast<uintptr_t>(host) && state.reservation_epoch == cpu_.dma_epoch;
     state.reservation_addr = HartState::kNoReservation;
     if (!reserved) return {1, next};
-    return {conditional_store(reinterpret_cast<uint8_t*>(vaddr + entry.addend), size, state.reservation_value, value), next};
+    return {conditional_store(host, size, state.reservation_value, value), next};
   }
-  uint64_t failed = 1;
+  uint64_t failed;
   {
     SlowPath slow(*this, pc_of(insn), budget_left);
-    HostAccess at;
-    if (vaddr & (size - 1)) {
-      at.trap = {Exception::kStoreAddrMisaligned, vaddr};
-    } else {
-      at = softmmu_access(cpu_, code_, vaddr, size, AccessType::kStore);
-      if (!at.trap && (at.host == nullptr || !at.writable)) at.trap = {Exception::kStoreAccessFault, vaddr};
-    }
-    if (at.trap) {
-      next = take(at.trap);
-    } else {
-      if (state.reservation_addr == at.paddr && state.reservation_epoch == cpu_.dma_epoch) {
-        failed = conditional_store(at.host, size, state.reservation_value, value);
-        if (failed == 0) code_.written(at.paddr, size);
-      }
-      state.reservation_addr = HartState::kNoReservation;
-    }
+    Trap trap;
+    failed = store_conditional_value(vaddr, size, value, &trap);
+    if (trap) next = take(trap);
   }
   return {failed, after(next)};
 }
 
 SlowResult Interpreter::amo(const Insn* insn, const Insn* next, int64_t budget_left, AmoOp op, uint64_t vaddr, uint64_t operand, unsigned size) {
-  uint64_t old = 0;
+  uint64_t old;
   {
     SlowPath slow(*this, pc_of(insn), budget_left);
-    HostAccess at;
-    if (vaddr & (size - 1)) {
-      at.trap = {Exception::kStoreAddrMisaligned, vaddr};
-    } else {
-      at = softmmu_access(cpu_, code_, vaddr, size, AccessType::kStore);
-      if (!at.trap && (at.host == nullptr || !at.writable)) at.trap = {Exception::kStoreAccessFault, vaddr};
-    }
-    if (at.trap) {
-      next = take(at.trap);
-    } else {
-      old = AnyDirect::amo_host(op, reinterpret_cast<uintptr_t>(at.host), operand, size == 4 ? MemOp::kS32 : MemOp::kU64);
-      code_.written(at.paddr, size);
-    }
+    Trap trap;
+    old = amo_value(op, vaddr, operand, size, &trap);
+    if (trap) next = take(trap);
   }
   return {old, after(next)};
 }
@@ -467,7 +500,7 @@ const Insn* Interpreter::run_from_scratch(uint64_t pc, uint32_t raw) {
 const Insn* Interpreter::resolve(int64_t budget_left) {
   trapped = false;
   const uint64_t pc = cpu_.state.pc;
-  if (fetch[Tlb::index(pc)].tag == (pc & ~kPageMask)) return lookup(pc);
+  if (const FetchEntry& entry = fetch[Tlb::index(pc)]; entry.tag == (pc & ~kPageMask) && entry.page != nullptr) return lookup(pc);
   if (breakpoint_on_page(pc)) {
     if (at_breakpoint(pc)) {
       budget = budget_left;
@@ -523,7 +556,7 @@ const Insn* Interpreter::cross(const Insn* insn, int64_t budget_left) {
   uint16_t low, high = 0;
   memcpy(&low, page->host + 4094, sizeof low);
   const FetchEntry& entry = fetch[Tlb::index(second)];
-  if (entry.tag == second) {
+  if (entry.tag == second && entry.page != nullptr) {
     memcpy(&high, entry.page->host, sizeof high);
     return run_from_scratch(pc, low | uint32_t{high} << 16);
   }

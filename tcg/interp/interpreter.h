@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "tcg/exec/softmmu.h"
@@ -18,6 +19,8 @@
 #include "tcg/riscv/semantics.h"
 
 namespace monochord {
+
+class Jit;  // tcg/jit
 
 // What a slow path hands back to a handler, in two registers: a value, and what runs next. `left` is told by Interpreter::trapped.
 struct SlowResult {
@@ -36,6 +39,20 @@ class Interpreter {
   uint64_t instructions() const { return executed_ + static_cast<uint64_t>(slice_ - budget); }
   RiscvCpu& cpu() { return cpu_; }
   CodeCache& code() { return code_; }
+
+  // --- for the JIT, which runs in exec() in place of the loop ---
+  Jit* jit() { return jit_.get(); }
+  bool has_breakpoints() const { return !breakpoints_.empty(); }
+  // wfi or a breakpoint ended the run.
+  bool stopped() const { return why_ != ExecExit::kRequest; }
+  // Runs at most so many instructions of the budget from state.pc. BQL free.
+  void run_some(int64_t instructions);
+  // The rest with the BQL held.
+  void take_trap(const Trap& trap) { take(trap); }
+  // LR, SC and AMO where the TLB does not answer; `trap` is set, or the result returned (not sign-extended).
+  uint64_t load_reserved_value(uint64_t vaddr, unsigned size, Trap* trap);
+  uint64_t store_conditional_value(uint64_t vaddr, unsigned size, uint64_t value, Trap* trap);
+  uint64_t amo_value(AmoOp op, uint64_t vaddr, uint64_t operand, unsigned size, Trap* trap);
 
   void insert_breakpoint(uint64_t pc);
   void remove_breakpoint(uint64_t pc);
@@ -80,8 +97,8 @@ class Interpreter {
   const Insn* lookup(uint64_t target) {
     const FetchEntry& entry = fetch[Tlb::index(target)];
     const uint64_t page_address = target & ~Tlb::kPageMask;
-    if (__builtin_expect(entry.tag != page_address, 0)) return resolve_at(target);
     CodePage* to = entry.page;
+    if (__builtin_expect(entry.tag != page_address || to == nullptr, 0)) return resolve_at(target);
     page = to;
     bias = page_address - slot_offset(to->insns);
     return to->insns + ((target & Tlb::kPageMask) >> 1);
@@ -133,6 +150,7 @@ class Interpreter {
   uint32_t scratch_raw_ = 0;
   std::vector<uint64_t> breakpoints_;
   CpuWork stale_work_;
+  std::unique_ptr<Jit> jit_;  // null: this interpreter runs everything
 };
 
 }  // namespace monochord

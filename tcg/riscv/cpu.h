@@ -18,6 +18,7 @@
 #include "core/memory.h"
 #include "core/riscv_hart.h"
 #include "tcg/exec/tlb.h"
+#include "tcg/jit/frame.h"
 #include "tcg/riscv/config.h"
 
 namespace monochord {
@@ -90,7 +91,8 @@ struct HartState {
   uint64_t minstret_offset = 0;
   uint64_t traps_counted = 0;       // instructions started that did not retire
 
-  // LR/SC: the reserved physical address and the value seen (kNoReservation: none). SC also compares reservation_epoch.
+  // LR/SC: the reserved word, by its address in the host (all mappings of it are one), and the value seen (kNoReservation: none). SC also compares
+  // reservation_epoch.
   static constexpr uint64_t kNoReservation = ~uint64_t{0};
   uint64_t reservation_addr = kNoReservation;
   uint64_t reservation_value = 0;
@@ -139,6 +141,7 @@ class RiscvCpu final : public Cpu {
   void set_irq_line(int irq, int level);
 
   HartState state;
+  JitFrame jit;                                 // what generated code keeps; at a constant distance from `state`
   const CpuConfig config;
   AddressSpace& as;
   Tlb tlb;

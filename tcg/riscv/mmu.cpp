@@ -53,8 +53,17 @@ bool pmp_allows(const RiscvCpu& cpu, uint64_t paddr, uint64_t size, AccessType t
   return !cpu.config.has(Ext::kPmp) || pmp_check(cpu.state, paddr, size, type, priv);
 }
 
+// A PTE lies in one of the entries' even stretches nearly always.
+bool pmp_allows_pte(const RiscvCpu& cpu, uint64_t addr, AccessType type) {
+  const HartState& state = cpu.state;
+  const uint8_t wanted = type == AccessType::kLoad ? kPmpR : kPmpW;
+  if (addr >= state.pmp_even_first && addr + 7 <= state.pmp_even_last && (state.pmp_even_rights & wanted)) return true;
+  return pmp_allows(cpu, addr, 8, type, kPrivS);
+}
+
 // Host memory of the PTE at `addr`, or null where no RAM or ROM is.
 uint64_t* pte_host(const RiscvCpu& cpu, uint64_t addr, bool for_store) {
+  if (uint8_t* host = ram_page_host(cpu, addr)) return reinterpret_cast<uint64_t*>(host);
   const MemorySection section = cpu.as.translate(addr);
   if (section.host == nullptr || section.remaining < 8) return nullptr;
   if (for_store && !section.region->is_ram()) return nullptr;
@@ -115,7 +124,7 @@ Walk find_leaf(const RiscvCpu& cpu, uint64_t vaddr, unsigned levels, uint64_t* p
   for (unsigned level = levels; level-- > 0;) {
     const uint64_t index = (vaddr >> (kPageShift + kIndexBits * level)) & ((1 << kIndexBits) - 1);
     *pte_addr = table + index * 8;
-    if (!pmp_allows(cpu, *pte_addr, 8, AccessType::kLoad, kPrivS)) return {WalkEnd::kAccessFault};
+    if (!pmp_allows_pte(cpu, *pte_addr, AccessType::kLoad)) return {WalkEnd::kAccessFault};
     *pte_at = pte_host(cpu, *pte_addr, false);
     if (*pte_at == nullptr) return {WalkEnd::kAccessFault};
     const uint64_t pte = **pte_at;
@@ -143,7 +152,7 @@ Walk walk_page_table(RiscvCpu& cpu, uint64_t vaddr, unsigned levels, AccessType 
   const uint64_t need = type == AccessType::kStore ? kA | kD : kA;
   if ((walk.pte & need) == need) return walk;
   if (!hardware_updates_ad(cpu)) return {WalkEnd::kPageFault};
-  if (!pmp_allows(cpu, pte_addr, 8, AccessType::kStore, kPrivS) || pte_host(cpu, pte_addr, true) == nullptr)
+  if (!pmp_allows_pte(cpu, pte_addr, AccessType::kStore) || pte_host(cpu, pte_addr, true) == nullptr)
     return {WalkEnd::kAccessFault};
   walk.pte |= need;
   *pte_at = walk.pte;
@@ -167,6 +176,17 @@ Translation fault(const RiscvCpu& cpu, WalkEnd end, uint64_t vaddr, AccessType t
 
 }  // namespace
 
+uint8_t* find_ram_page(const RiscvCpu& cpu, uint64_t paddr) {
+  for (const FlatRange& range : cpu.as.flat_view()) {
+    if (paddr - range.start >= range.size || !range.region->is_ram()) continue;
+    const uint64_t first = (range.start + kPageMask) & ~kPageMask, end = (range.start + range.size) & ~kPageMask;
+    if (paddr < first || paddr >= end) return nullptr;
+    uint8_t* host = range.region->host() + range.offset + (first - range.start);
+    cpu.tlb.ram_window = {first, end - first, host, cpu.as.generation()};
+    return host + (paddr - first);
+  }
+  return nullptr;
+}
 
 Translation mmu_translate(RiscvCpu& cpu, uint64_t vaddr, unsigned size, AccessType type, const MmuMode& mode) {
   Translation result;

@@ -35,6 +35,14 @@ struct Translation {
   bool global = true;  // the same in all address spaces
 };
 
+// The host byte of paddr where its whole page is RAM, else null (ROM, devices, pages that RAM does not fill: ask the AddressSpace).
+uint8_t* find_ram_page(const RiscvCpu& cpu, uint64_t paddr);
+inline uint8_t* ram_page_host(const RiscvCpu& cpu, uint64_t paddr) {
+  const Tlb::RamWindow& window = cpu.tlb.ram_window;
+  if (paddr - window.first < window.size && window.generation == cpu.as.generation()) return window.host + (paddr - window.first);
+  return find_ram_page(cpu, paddr);
+}
+
 // Translates and checks one access of `size` bytes that does not cross a page; sets A/D where Svadu says so.
 Translation mmu_translate(RiscvCpu& cpu, uint64_t vaddr, unsigned size, AccessType type, const MmuMode& mode);
 

@@ -47,6 +47,11 @@ class Emitter : public Encoder {
   template <WordMem M> void mov(M dst, int64_t imm) {
     finish(imm32(rm<M::kBits>(op(0xc7), 0, dst.mem, 4), narrow<M::kBits>(imm)));
   }
+  void mov(Mem16 dst, int64_t imm) {
+    uint8_t* p = rm<16>(op(0xc7), 0, dst.mem, 2);
+    store<uint16_t>(p, static_cast<uint16_t>(imm));
+    finish(p + 2);
+  }
   void mov(Gpr32 dst, int64_t imm) { finish(imm32(in_opcode<32>(op(0xb8), dst.index), narrow<32>(imm))); }
   // By way of the low half where that does: five, seven or ten bytes. The flags stay.
   void mov(Gpr64 dst, int64_t imm) {

@@ -53,7 +53,7 @@ TEST_F(TlbTest, FlushAllEmptiesEveryModeAndDirection) {
     for (unsigned i = 0; i < Tlb::kEntries; i += 37) {
       tlb.fill_read(static_cast<TlbMode>(mode), i * 4096, page, 0, 12);
       tlb.fill_write(static_cast<TlbMode>(mode), i * 4096, page, 0, 12);
-      tlb.fill_fetch(static_cast<TlbMode>(mode), i * 4096, nullptr, 12);
+      tlb.fill_fetch(static_cast<TlbMode>(mode), i * 4096, static_cast<CodePage*>(nullptr), 12);
     }
   }
   tlb.flush_all();

@@ -68,6 +68,7 @@ int run(int argc, char** argv) {
       return 1;
     }
   if (!options.log_items.empty()) log_mask = parse_log_items(options.log_items.c_str()).value();
+  jit_options() = options.jit;
   PidFile pidfile;
   if (!options.pidfile.empty())
     if (Status ok = pidfile.write(options.pidfile); !ok) {

@@ -45,8 +45,8 @@ Status set_machine(Parser& p, const std::string& value) {
   if (Status ok = list.check_keys("-machine", {"type", "dumpdtb", "accel", "aclint", "aia", "acpi", "usb", "graphics", "dump-guest-core", "mem-merge"}); !ok) return ok;
   p.options.dumpdtb = list.get("dumpdtb");
   if (list.has("dumpdtb") && p.options.dumpdtb.empty()) return errorf("-machine dumpdtb=: the name of the file is missing");
-  const std::string accel = list.get("accel", "tcg");
-  if (accel != "tcg" && accel != "interp") return errorf("-machine accel=%s: only 'tcg' exists here: there is one thread and no hypervisor", accel.c_str());
+  if (list.has("accel"))
+    if (Status ok = set_accelerator(p.options.jit, list.get("accel")); !ok) return ok;
   for (const char* key : {"aclint", "usb", "graphics"})
     if (list.get(key, "off") != "off") return errorf("-machine %s=%s: this part of the board is not built; leave it out", key, list.get(key).c_str());
   if (list.get("aia", "none") != "none") return errorf("-machine aia=%s: only the PLIC is built; use aia=none", list.get("aia").c_str());
@@ -86,17 +86,22 @@ Status set_smp(Parser& p, const std::string& value) {
 }
 
 Status set_accel(Parser& p, const std::string& value) {
-  (void)p;
   const OptionList list = OptionList::parse(value, "accel");
   const std::string accel = list.get("accel");
   if (accel == "help" || accel == "?") {
-    p.print("Accelerators supported:\ntcg\n");
+    p.print("Accelerators supported:\ntcg     generated code (default)\ninterp  the interpreter\n");
     return {};
   }
-  if (accel != "tcg") return errorf("-accel %s: only 'tcg' exists here: there is one thread and no hypervisor", accel.c_str());
-  if (Status ok = list.check_keys("-accel", {"accel", "thread", "tb-size", "one-insn-per-tb", "split-wx"}); !ok) return ok;
-  const std::string thread = list.get("thread", "single");
-  if (thread != "single") return errorf("-accel tcg,thread=%s: Monochord runs on one thread; use thread=single or leave it out", thread.c_str());
+  if (Status ok = set_accelerator(p.options.jit, accel); !ok) return ok;
+  for (const auto& [key, text] : list.items()) {
+    if (key == "accel" || key == "split-wx") continue;
+    if (key == "thread") {
+      if (text != "single") return errorf("-accel %s,thread=%s: Monochord runs on one thread; use thread=single or leave it out", accel.c_str(), text.c_str());
+      continue;
+    }
+    if (accel == "interp") return errorf("-accel interp,%s=: only 'tcg' has this key", key.c_str());
+    if (Status ok = set_jit_option(p.options.jit, key, text); !ok) return ok;
+  }
   return {};
 }
 
@@ -218,7 +223,7 @@ const OptionRow kOptions[] = {
     {"cpu", "rv64[,EXT=on|off]...", kStandard, "the CPU and its extensions ('help' lists them)", set_cpu},
     {"m", "[size=]MEGS|SIZE", kStandard, "memory, default 128M; suffixes K M G T", set_memory},
     {"smp", "1", kStandard, "number of harts (one, for now)", set_smp},
-    {"accel", "tcg[,thread=single]", kStandard, "the accelerator; there is one", set_accel},
+    {"accel", "tcg[,tb-size=MiB][,one-insn-per-tb=on]|interp", kStandard, "generated code, with so large a cache for it, or the interpreter", set_accel},
     {"name", "NAME", kStandard, "a name for this guest", [](Parser& p, const std::string& value) -> Status {
        p.options.name = OptionList::parse(value, "guest").get("guest", value);
        return {};

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "tcg/jit/options.h"
 
 namespace monochord {
 
@@ -67,6 +68,7 @@ struct Options {
   std::string log_items, log_file;              // -d, -D
   std::string name, pidfile;
   std::string rtc_base = "utc", rtc_clock = "host";
+  JitOptions jit;                               // -accel, -machine accel=
   bool force_legacy = true;                     // -global virtio-mmio.force-legacy
   bool stats = false;                           // --stats: instructions per second at the end
   bool strict_masking = false;                  // --strict-masking: sigprocmask instead of the lazy mask

@@ -1,0 +1,328 @@
+#include "tcg/jit/jit.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "core/bql.h"
+#include "tcg/exec/softmmu.h"
+#include "tcg/fpu/fpu.h"
+#include "tcg/interp/interpreter.h"
+#include "tcg/riscv/bits.h"
+#include "tcg/riscv/cpu.h"
+#include "tcg/riscv/mmu.h"
+
+namespace monochord {
+
+namespace {
+
+constexpr uint64_t kPageMask = 4095;
+constexpr int kMissesMax = 64;
+// A site is looked up in the table each time if it misses its slot at least once in so many instructions.
+constexpr uint64_t kInsnsPerMiss = 48;
+
+uint64_t extend(uint64_t v, MemOp mo) {
+  switch (mo) {
+    case MemOp::kS8: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(v)));
+    case MemOp::kS16: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int16_t>(v)));
+    case MemOp::kS32: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(v)));
+    default: return v;
+  }
+}
+
+// MXCSR's rounding control for frm, and its flags for fflags.
+constexpr uint32_t kMxcsrRounding[] = {0, 3, 1, 2};
+constexpr uint32_t kMxcsrMasks = 0x1f80;
+uint32_t mxcsr_flags(uint32_t fflags) {
+  return (fflags & fpu::NV ? 1 : 0) | (fflags & fpu::DZ ? 4 : 0) | (fflags & fpu::OF ? 8 : 0) | (fflags & fpu::UF ? 16 : 0) | (fflags & fpu::NX ? 32 : 0);
+}
+uint32_t fflags_of(uint32_t mxcsr) {
+  return (mxcsr & 1 ? fpu::NV : 0u) | (mxcsr & 4 ? fpu::DZ : 0u) | (mxcsr & 8 ? fpu::OF : 0u) | (mxcsr & 16 ? fpu::UF : 0u) | (mxcsr & 32 ? fpu::NX : 0u);
+}
+
+}  // namespace
+
+int64_t counting_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
+
+// The longest way between two looks at the budget: forward through a page, and a last unit. Without chaining it is a unit.
+static int64_t reserve_for(const JitOptions& options) {
+  if (options.one_insn && !options.chain) return 1;
+  return options.chain ? 2048 + 2 * kUnitInsnsMax : kUnitInsnsMax;
+}
+
+Jit::Jit(RiscvCpu& cpu, Interpreter& interpreter, TbCache& cache)
+    : cpu_(cpu), in_(interpreter), cache_(cache), reserve_(reserve_for(jit_options())) {
+  cpu_.jit.hart = &cpu_;
+  cache_.add_hart(cpu_);
+}
+
+Jit::~Jit() { cache_.remove_hart(cpu_); }
+
+bool Jit::usable(uint8_t* mode) const {
+  const HartState& state = cpu_.state;
+  if (in_.has_breakpoints()) return false;
+  if (state.priv == kPrivM && (state.mstatus & kMstatusMprv)) return false;
+  *mode = data_tlb_mode(cpu_);
+  return cpu_.config.has(Ext::kC);
+}
+
+void Jit::interpret(int64_t instructions) { in_.run_some(std::min(instructions, in_.budget)); }
+
+void Jit::enter_fp() {
+  const HartState& state = cpu_.state;
+  JitFrame& f = cpu_.jit;
+  f.fp_ready = (state.mstatus & kMstatusFs) == kMstatusFs && state.frm <= 3;
+  f.mxcsr = kMxcsrMasks | mxcsr_flags(state.fflags) | (f.fp_ready ? kMxcsrRounding[state.frm] << 13 : 0);
+}
+
+void Jit::leave_fp() { cpu_.state.fflags |= fflags_of(cpu_.jit.mxcsr); }
+
+void Jit::enter(const uint8_t* code) {
+  JitFrame& f = cpu_.jit;
+  f.budget = in_.budget - reserve_;
+  f.stolen = 0;
+  f.value = cpu_.state.pc;
+  enter_fp();
+  entries++;
+  argument_ = cache_.thunks().enter(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias, code);
+  leave_fp();
+  in_.budget = f.budget + f.stolen + reserve_;
+  f.stolen = 0;
+  exits[f.exit_reason]++;
+}
+
+// The page of code at pc; null with a trap, or with !*whole where memory or PMP cut the page.
+TbPage* Jit::fetch_page(uint64_t pc, uint64_t* pc_fault, Trap* trap, bool* whole) {
+  const TlbMode mode = fetch_tlb_mode(cpu_);
+  const FetchEntry& entry = cpu_.tlb.tables(mode).fetch[Tlb::index(pc)];
+  *whole = true;
+  if (entry.tag == (pc & ~kPageMask) && entry.code != nullptr) return entry.code;
+  const Translation translation = mmu_translate(cpu_, pc, 2, AccessType::kFetch, mmu_mode(cpu_, AccessType::kFetch));
+  if (translation.trap) {
+    *trap = translation.trap;
+    *pc_fault = pc;
+    return nullptr;
+  }
+  *whole = false;
+  if (!translation.page_executable) return nullptr;
+  const uint64_t page_paddr = translation.paddr & ~kPageMask;
+  const MemorySection section = cpu_.as.translate(page_paddr);
+  if (section.host == nullptr || section.remaining < 4096) return nullptr;
+  TbPage* const page = cache_.page(page_paddr, section.host);
+  cpu_.tlb.fill_fetch(mode, pc, page, translation.leaf_bits, translation.global);
+  *whole = true;
+  return page;
+}
+
+// Code for pc, or null: a trap was taken, or an instruction interpreted. `from_jump`: the jump cache missed it just now.
+const uint8_t* Jit::find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump) {
+  if (grouped && !from_jump) {
+    const JumpEntry& entry = cpu_.tlb.current.jump[mode][Tlb::jump_index(pc)];
+    if (entry.va == pc) return static_cast<const uint8_t*>(entry.code);
+  }
+  TranslationBlock* tb = nullptr;
+  bool whole = true;
+  {
+    in_.trapped = false;
+    bql_lock();
+    Trap trap;
+    uint64_t fault = pc;
+    TbPage* const page = fetch_page(pc, &fault, &trap, &whole);
+    TbPage* next = nullptr;
+    const uint16_t offset = pc & kPageMask;
+    if (page != nullptr) {
+      if (offset == 4094 && insn_length(page->host[4094]) == 4) {
+        next = fetch_page(pc + 2, &fault, &trap, &whole);
+      }
+      if (!trap && whole) tb = cache_.get(*page, offset, mode, grouped, next);
+      if (tb != nullptr && grouped && !tb->straddles) cpu_.tlb.fill_jump(static_cast<TlbMode>(mode), pc, tb->entry_indirect);
+    }
+    if (trap) {
+      in_.budget--;
+      in_.take_trap(trap);
+      bql_unlock();
+      return nullptr;
+    }
+    bql_unlock();
+  }
+  if (tb == nullptr) {
+    interpret(1);
+    return nullptr;
+  }
+  return tb->entry_indirect;
+}
+
+void Jit::run() {
+  HartState& state = cpu_.state;
+  bool grouped = true, from_jump = false;
+  TbExit* link = nullptr;
+  uint64_t evictions = 0;
+  for (;;) {
+    if (cpu_.exit_request || cpu_.leave_after_insn || in_.budget == 0 || in_.stopped()) return;
+    uint8_t mode;
+    if (in_.budget <= reserve_ || !usable(&mode)) {
+      interpret(in_.budget <= reserve_ ? in_.budget : 32);
+      link = nullptr;
+      grouped = true;
+      continue;
+    }
+    const uint8_t* code = nullptr;
+    if (link != nullptr) {
+      // The page is the one that ran: no need to ask where it is.
+      bql_lock();
+      TranslationBlock* tb = cache_.get(*link->from->page, link->target, mode, true, nullptr);
+      if (tb != nullptr && cache_.evictions() == evictions) cache_.link(*link, *tb);
+      code = tb != nullptr ? tb->entry_indirect : nullptr;
+      bql_unlock();
+      link = nullptr;
+      if (cpu_.exit_request) continue;
+    } else {
+      code = find(state.pc, mode, grouped, from_jump);
+    }
+    grouped = true;
+    from_jump = false;
+    if (code == nullptr) continue;
+    enter(code);
+    const JitFrame& f = cpu_.jit;
+    switch (static_cast<JitExit>(f.exit_reason)) {
+      case JitExit::kLink: {
+        TbExit* const exit = reinterpret_cast<TbExit*>(argument_);
+        state.pc = f.page_va + exit->target;
+        // A unit that ended meanwhile leads nowhere any more, and its page may be another one's by now.
+        if (exit->from->valid && exit->mode == data_tlb_mode(cpu_)) {
+          link = exit;
+          evictions = cache_.evictions();
+        }
+        break;
+      }
+      case JitExit::kJump:
+        state.pc = argument_ & ~uint64_t{1};
+        from_jump = (argument_ & 1) == 0;
+        break;
+      case JitExit::kBudget:
+        state.pc = f.page_va + reinterpret_cast<TranslationBlock*>(argument_)->start;
+        break;
+      case JitExit::kInterpret:
+        state.pc = f.page_va + (argument_ & 0xffff);
+        if (!cpu_.exit_request) interpret(1);
+        break;
+      case JitExit::kFpOff: {
+        const TranslationBlock& tb = *reinterpret_cast<TranslationBlock*>(argument_);
+        state.pc = f.page_va + tb.start;
+        if (!cpu_.exit_request) interpret(tb.insn_count);
+        break;
+      }
+      case JitExit::kNoGroup:
+        state.pc = f.page_va + (argument_ & 0xffff);
+        grouped = false;
+        break;
+      case JitExit::kLeft:
+        break;
+    }
+  }
+}
+
+// --- slow paths -----------------------------------------------------------------------------------------------------------------
+uint64_t Jit::slow_path(void* hart, const void* info, uint64_t address) {
+  RiscvCpu& cpu = *static_cast<RiscvCpu*>(hart);
+  return cpu.interpreter().jit()->slow(*static_cast<const SiteInfo*>(info), address);
+}
+
+uint64_t Jit::slow_access(const SiteInfo& info, uint64_t address, Trap* trap) {
+  const MemOp mo = static_cast<MemOp>(info.mem_op);
+  const unsigned size = size_of(mo);
+  CodeCache& code = in_.code();
+  switch (static_cast<SiteKind>(info.kind)) {
+    case SiteKind::kLoad: {
+      const LoadResult result = softmmu_load(cpu_, code, address, size);
+      *trap = result.trap;
+      return extend(result.value, mo);
+    }
+    case SiteKind::kStore:
+      *trap = softmmu_store(cpu_, code, address, size, cpu_.jit.value);
+      return 0;
+    case SiteKind::kLoadReserved:
+      return extend(in_.load_reserved_value(address, size, trap), mo);
+    case SiteKind::kStoreConditional:
+      return in_.store_conditional_value(address, size, cpu_.jit.value, trap);
+    case SiteKind::kAmo:
+      return extend(in_.amo_value(static_cast<AmoOp>(info.sub), address, cpu_.jit.value, size, trap), mo);
+    case SiteKind::kHelper:
+      break;
+  }
+  UNREACHABLE();
+}
+
+uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
+  slow_calls++;
+  JitFrame& f = cpu_.jit;
+  HartState& state = cpu_.state;
+  state.pc = f.page_va + info.offset;
+  in_.budget = f.budget + f.stolen - info.count + reserve_;
+  uint64_t status = x86_64::kSlowDone;
+  bql_lock();
+  if (info.slot != 0) {
+    uint32_t& misses = *reinterpret_cast<uint32_t*>(reinterpret_cast<uint8_t*>(&state) + x86_64::kFrameBias + info.misses);
+    if (misses >= kMissesMax) {
+      misses = 0;
+      // Often compared with what ran meanwhile: then the slot is in the way.
+      uint64_t& since = (&f.misses_since[0][0])[&misses - &f.slot_misses[0][0]];
+      const uint64_t now = cpu_.instructions();
+      const bool often = now - since < kMissesMax * kInsnsPerMiss;
+      since = now;
+      if (often) {
+        TbPage* const page = cpu_.tlb.tables(fetch_tlb_mode(cpu_)).fetch[Tlb::index(state.pc)].code;
+        if (page != nullptr && cpu_.tlb.tables(fetch_tlb_mode(cpu_)).fetch[Tlb::index(state.pc)].tag == (state.pc & ~kPageMask)) {
+          cache_.site_always_misses(*page, info.offset);
+          f.budget -= info.count - 1;
+          bql_unlock();
+          return x86_64::kSlowLeave;
+        }
+      }
+    }
+  }
+  const uint64_t ended = cache_.ended();
+  Trap trap;
+  const uint64_t value = slow_access(info, address, &trap);
+  if (trap) {
+    in_.take_trap(trap);
+    status = x86_64::kSlowLeave;
+  } else if (info.destination < kTempBase) {
+    if (is_gpr(info.destination)) {
+      if (info.destination != 0) state.x[info.destination] = value;
+    } else {
+      state.f[info.destination - kFpBase] = size_of(static_cast<MemOp>(info.mem_op)) == 4 ? fpu::box32(static_cast<uint32_t>(value)) : value;
+    }
+  }
+  const bool code_ended = cache_.ended() != ended;
+  bql_unlock();
+  if (status == x86_64::kSlowDone && (code_ended || cpu_.exit_request || cpu_.leave_after_insn)) {
+    state.pc = f.page_va + info.next;
+    status = x86_64::kSlowLeave;
+  }
+  if (status == x86_64::kSlowLeave) f.budget -= info.count;
+  return status;
+}
+
+// --- signals ----------------------------------------------------------------------------------------------------------------------
+void Jit::kick(uintptr_t pc, int64_t* budget_register) {
+  Cpu* const running = current_cpu;
+  if (running == nullptr) return;
+  RiscvCpu& cpu = *static_cast<RiscvCpu*>(running);
+  Jit* const jit = cpu.interpreter().jit();
+  if (jit == nullptr || !jit->cache_.budget_is_live(pc)) return;
+  cpu.jit.stolen += *budget_register + 1;
+  *budget_register = -1;
+}
+
+uintptr_t Jit::recover(uintptr_t pc) {
+  Cpu* const running = current_cpu;
+  if (running == nullptr) return 0;
+  Jit* const jit = static_cast<RiscvCpu*>(running)->interpreter().jit();
+  return jit != nullptr ? jit->cache_.recover(pc) : 0;
+}
+
+}  // namespace monochord

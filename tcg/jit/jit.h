@@ -1,0 +1,64 @@
+// Runs one hart's guest code through generated code: finds or makes units, enters them, and does what they come back for. What no unit can do (odd
+// instructions, the last instructions of an exact budget, pages with breakpoints) the interpreter does.
+//
+// Rules
+// - run() stands where the interpreter's inner loop does: the BQL is free while code runs, and taken for everything else.
+// - The budget of generated code is the hart's budget less a reserve, the longest way between two looks at it; the interpreter runs the reserve. So a
+//   run stops after exactly as many instructions as it was given.
+// - A kick: exit_request is set in memory and, where the signal interrupted generated code, the budget is taken out of its register
+//   (JitFrame::stolen keeps the count). Code that is entered looks at exit_request behind loading its budget, so no kick is lost.
+#pragma once
+
+#include <cstdint>
+
+#include "tcg/jit/tb_cache.h"
+
+namespace monochord {
+
+class Interpreter;
+class RiscvCpu;
+struct Trap;
+
+// Host time for the counters alone; nothing that the guest can see.
+int64_t counting_ns();
+
+class Jit {
+ public:
+  // `cache` outlives it.
+  Jit(RiscvCpu& cpu, Interpreter& interpreter, TbCache& cache);
+  ~Jit();
+
+  // Runs from state.pc until the interpreter's budget is used up or somebody asks to leave. BQL free.
+  void run();
+
+  // --- called by code and by signal handlers ---
+  static uint64_t slow_path(void* hart, const void* info, uint64_t address);
+  // A signal interrupted the thread at host address `pc`: makes generated code leave at its next look at the budget.
+  static void kick(uintptr_t pc, int64_t* budget_register);
+  static uintptr_t recover(uintptr_t pc);
+
+  uint64_t entries = 0, exits[8] = {}, slow_calls = 0;  // for counters
+
+ private:
+  struct Target {
+    const uint8_t* code = nullptr;  // null: nothing to enter, state.pc may have changed
+  };
+
+  bool usable(uint8_t* mode) const;
+  void interpret(int64_t instructions);
+  const uint8_t* find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump);
+  TbPage* fetch_page(uint64_t pc, uint64_t* pc_fault, Trap* trap, bool* whole);
+  void enter(const uint8_t* code);
+  void leave_fp();
+  void enter_fp();
+  uint64_t slow(const SiteInfo& info, uint64_t address);
+  uint64_t slow_access(const SiteInfo& info, uint64_t address, Trap* trap);
+
+  RiscvCpu& cpu_;
+  Interpreter& in_;
+  TbCache& cache_;
+  const int64_t reserve_;
+  uint64_t argument_ = 0;
+};
+
+}  // namespace monochord

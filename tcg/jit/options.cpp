@@ -1,0 +1,60 @@
+#include "tcg/jit/options.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace monochord {
+
+JitOptions& jit_options() {
+  static JitOptions options;
+  return options;
+}
+
+namespace {
+
+struct Switch {
+  const char* name;
+  bool JitOptions::*field;
+};
+constexpr Switch kSwitches[] = {
+    {"one-insn-per-tb", &JitOptions::one_insn}, {"x-chain", &JitOptions::chain},   {"x-slots", &JitOptions::slots},
+    {"x-groups", &JitOptions::groups},          {"x-follow", &JitOptions::follow},
+};
+
+constexpr uint64_t kCacheMiBMin = 1, kCacheMiBMax = 1024;
+
+}  // namespace
+
+const char* jit_option_names() { return "tb-size=MiB, one-insn-per-tb=, x-chain=, x-slots=, x-groups=, x-follow=, x-tlb-entries=N"; }
+
+Status set_jit_option(JitOptions& options, const std::string& key, const std::string& value) {
+  for (const Switch& s : kSwitches) {
+    if (key != s.name) continue;
+    if (value != "on" && value != "off") return errorf("-accel tcg,%s=%s: on or off", key.c_str(), value.c_str());
+    options.*s.field = value == "on";
+    return {};
+  }
+  char* end = nullptr;
+  const unsigned long long number = strtoull(value.c_str(), &end, 10);
+  const bool is_number = !value.empty() && *end == 0 && value[0] != '-';
+  if (key == "tb-size") {
+    if (!is_number || number < kCacheMiBMin || number > kCacheMiBMax) return errorf("-accel tcg,tb-size=%s: a number of MiB from 1 to 1024", value.c_str());
+    options.cache_bytes = number << 20;
+    return {};
+  }
+  if (key == "x-tlb-entries") {
+    const bool fits = is_number && (number == 4096 || (number >= 1 && number <= 64 && (number & (number - 1)) == 0));
+    if (!fits) return errorf("-accel tcg,x-tlb-entries=%s: a power of two up to 64, or 4096", value.c_str());
+    options.tlb_entries = static_cast<unsigned>(number);
+    return {};
+  }
+  return errorf("-accel tcg: unknown key '%s'; there are %s", key.c_str(), jit_option_names());
+}
+
+Status set_accelerator(JitOptions& options, const std::string& name) {
+  if (name != "tcg" && name != "interp") return errorf("-accel %s: only 'tcg' and 'interp' exist here: there is one thread and no hypervisor", name.c_str());
+  options.enabled = name == "tcg";
+  return {};
+}
+
+}  // namespace monochord

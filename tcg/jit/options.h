@@ -1,0 +1,29 @@
+// How the JIT works: what `-accel tcg,...` switches, for users (size of the cache) and for tests (variants that must give the same results).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/result.h"
+
+namespace monochord {
+
+struct JitOptions {
+  bool enabled = true;              // false: the interpreter
+  uint64_t cache_bytes = 32 << 20;  // tb-size
+  bool one_insn = false;            // one-insn-per-tb: units of one instruction
+  bool chain = true;                // x-chain: units jump to each other directly and through the jump cache
+  bool slots = true;                // x-slots: each access remembers its page
+  bool groups = true;               // x-groups: one check for accesses off one register
+  bool follow = true;               // x-follow: units go on behind direct jumps
+  unsigned tlb_entries = 4096;      // x-tlb-entries: a small TLB, for tests
+};
+
+// "tcg" or "interp"; a key of `-accel tcg,...`. Errors are of the command line's kind.
+Status set_accelerator(JitOptions& options, const std::string& name);
+Status set_jit_option(JitOptions& options, const std::string& key, const std::string& value);
+
+// What harts that are made from now on use. Set once, before the first.
+JitOptions& jit_options();
+
+}  // namespace monochord

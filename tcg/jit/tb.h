@@ -1,0 +1,74 @@
+// A unit of generated code and its ways out. Both live in the code buffer's half that holds the code, and go with it.
+#pragma once
+
+#include <cstdint>
+
+namespace monochord {
+
+struct TbPage;
+struct TranslationBlock;
+
+// A direct way out to a place in the same page. Unlinked it leads to its stub; linked, to the target's code.
+struct TbExit {
+  uint8_t* field = nullptr;        // rel32
+  uint8_t* stub = nullptr;
+  TranslationBlock* from = nullptr;
+  TranslationBlock* to = nullptr;  // null: unlinked
+  TbExit* next_in = nullptr;       // others that lead to `to`
+  uint16_t target = 0;             // offset in the page
+  uint8_t mode = 0;
+  bool backward = false;           // enters where the budget is looked at
+};
+
+// A host instruction that touches guest memory, and the stub of its site: distances from the unit's first byte.
+struct TbSite {
+  uint32_t access, stub;
+};
+
+struct TranslationBlock {
+  uint64_t page_paddr = 0;
+  uint64_t granules = 0;           // 64-byte pieces of the page that it was made from
+  TbPage* page = nullptr;
+  TbPage* next_page = nullptr;        // of an instruction that straddles both
+  TranslationBlock* hash_next = nullptr;
+  TranslationBlock* page_next = nullptr;
+  TbExit* incoming = nullptr;
+  TbExit* exits = nullptr;
+  uint8_t* entry_indirect = nullptr;  // rax: the guest address
+  uint8_t* entry_check = nullptr;     // looks at the budget
+  uint8_t* entry = nullptr;
+  uint8_t* end = nullptr;
+  TbSite* sites = nullptr;
+  uint32_t site_count = 0;
+  uint16_t start = 0;
+  uint16_t insn_count = 0;
+  uint16_t exit_count = 0;
+  uint8_t mode = 0;
+  bool grouped = true;
+  bool valid = true;
+  bool straddles = false;
+};
+
+// Follows the call of a slow path in the code, behind the jump that tries again.
+struct SiteInfo {
+  int32_t slot;         // distance of the slot from the frame register; 0: none
+  int32_t misses;       // of its counter
+  int32_t limit;        // 4096 - bytes that must lie in the page
+  int32_t base_offset;  // group: first byte of it from the access that asks
+  uint16_t offset;      // of the instruction in the page
+  uint16_t next;        // of the next one
+  uint8_t count;        // instructions started since the budget was last counted down, this one included
+  uint8_t mem_op;
+  uint8_t kind;         // SiteKind
+  uint8_t sub;          // AmoOp, Cbo, HelperOp
+  uint8_t mode;
+  uint8_t destination;  // guest register of the result
+  uint16_t dirty64;     // pinned floating-point registers that may hold a NaN of the host's
+  uint16_t dirty32;     // ... and single results without their NaN box
+  uint16_t spare;
+  int64_t imm;          // CSR arguments
+};
+
+enum class SiteKind : uint8_t { kLoad, kStore, kLoadReserved, kStoreConditional, kAmo, kHelper };
+
+}  // namespace monochord

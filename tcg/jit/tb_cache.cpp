@@ -1,0 +1,351 @@
+#include "tcg/jit/tb_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "core/host.h"
+#include "core/log.h"
+#include "tcg/emit/translate.h"
+#include "tcg/jit/jit.h"
+#include "tcg/riscv/cpu.h"
+
+namespace monochord {
+
+namespace {
+
+constexpr uint64_t kPageMask = 4095;
+constexpr size_t kThunkBytes = 32 << 10;
+constexpr size_t kCacheMin = 1 << 20;
+constexpr size_t kMetaMax = sizeof(TranslationBlock) + x86_64::UnitEmitter::kExitsMax * sizeof(TbExit) + 8192;
+
+uint64_t granules_of(uint64_t paddr, uint64_t size) {
+  const unsigned first = (paddr & kPageMask) / 64;
+  const unsigned last = static_cast<unsigned>(((paddr & kPageMask) + size - 1) / 64);
+  return (~uint64_t{0} >> (63 - last)) & (~uint64_t{0} << first);
+}
+
+}  // namespace
+
+std::unique_ptr<TbCache> TbCache::create(const CpuConfig& config, RiscvCpu& hart) {
+  if (!has_host()) return nullptr;
+  if (const char* missing = x86_64::host_lacks()) {
+    error_report("the JIT needs %s; guest code is interpreted", missing);
+    return nullptr;
+  }
+  const size_t size = kThunkBytes + std::max<size_t>(jit_options().cache_bytes, kCacheMin);
+  Result<uint8_t*> memory = host().map_code(size);
+  if (!memory) {
+    error_report("%s; guest code is interpreted", memory.error().message.c_str());
+    return nullptr;
+  }
+  return std::unique_ptr<TbCache>(new TbCache(config, memory.value(), size, hart));
+}
+
+TbCache::TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu& hart)
+    : config_(config), options_(jit_options()), host_(host()), begin_(reinterpret_cast<uintptr_t>(memory)), size_(size), hash_(kHashSize), unit_(new Unit) {
+  set_code_hooks(Jit::kick, Jit::recover);
+  make_layout(hart);
+  thunks_ = x86_64::make_thunks(memory, memory + kThunkBytes, layout_, Jit::slow_path);
+  const size_t half = (size - kThunkBytes) / 2;
+  for (int i = 0; i < 2; i++) {
+    Half& h = halves_[i];
+    h.code_begin = h.code = memory + kThunkBytes + static_cast<size_t>(i) * half;
+    h.code_end = h.meta_begin = h.meta = h.code_begin + (half * 3 / 4 & ~size_t{4095});
+    h.meta_end = h.code_begin + half;
+  }
+}
+
+TbCache::~TbCache() { host_.unmap_code(reinterpret_cast<uint8_t*>(begin_), size_); }
+
+void TbCache::make_layout(RiscvCpu& hart) {
+  const auto at = [&](const volatile void* field) {
+    return static_cast<int32_t>(reinterpret_cast<uintptr_t>(field) - reinterpret_cast<uintptr_t>(&hart.state)) - x86_64::kFrameBias;
+  };
+  x86_64::FrameLayout& l = layout_;
+  HartState& s = hart.state;
+  JitFrame& j = hart.jit;
+  l.f = at(s.f.data());
+  l.page_va = at(&j.page_va);
+  l.budget = at(&j.budget);
+  l.stolen = at(&j.stolen);
+  l.value = at(&j.value);
+  l.temp = at(&j.temp);
+  l.hart = at(&j.hart);
+  l.host_rsp = at(&j.host_rsp);
+  l.enter_code = at(&j.enter_code);
+  l.mxcsr = at(&j.mxcsr);
+  l.mxcsr_host = at(&j.mxcsr_host);
+  l.exit_reason = at(&j.exit_reason);
+  l.fp_ready = at(&j.fp_ready);
+  l.exit_request = at(&hart.exit_request);
+  l.read_table = at(&hart.tlb.current.read);
+  l.write_table = at(&hart.tlb.current.write);
+  l.jump_table = at(&hart.tlb.current.jump);
+  l.slots = at(&hart.tlb.slots);
+  l.slot_filter = at(&hart.tlb.slot_filter);
+  l.slot_misses = at(&j.slot_misses);
+  l.mstatus = at(&s.mstatus);
+  l.mie = at(&s.mie);
+  l.mip_soft = at(&s.mip_soft);
+  l.irq_lines = at(&hart.irq_lines);
+  l.sscratch = at(&s.sscratch);
+  l.sepc = at(&s.sepc);
+  l.scause = at(&s.scause);
+  l.stval = at(&s.stval);
+  l.stvec = at(&s.stvec);
+  l.satp = at(&s.satp);
+  l.reservation_addr = at(&s.reservation_addr);
+  l.reservation_value = at(&s.reservation_value);
+  l.reservation_epoch = at(&s.reservation_epoch);
+  l.dma_epoch = at(&hart.dma_epoch);
+  l.slots_per_mode = Tlb::kSiteSlots;
+  static_assert(Tlb::kEntries == 4096 && Tlb::kJumpEntries == 4096 && Tlb::kSiteSlots == kJitSlots);
+}
+
+void TbCache::add_hart(RiscvCpu& hart) {
+  harts_.push_back(&hart);
+  if (options_.tlb_entries != Tlb::kEntries) hart.tlb.set_entries_for_test(options_.tlb_entries);
+  for (unsigned mode = 0; mode < kTlbModes; mode++) hart.tlb.slots_used[mode] = Tlb::kSiteSlots;
+}
+
+void TbCache::remove_hart(RiscvCpu& hart) { std::erase(harts_, &hart); }
+
+TbPage* TbCache::page(uint64_t paddr, uint8_t* host) {
+  if (TbPage* found = find_page(paddr)) {
+    found->host = host;
+    return found;
+  }
+  auto made = std::make_unique<TbPage>();
+  made->paddr = paddr & ~kPageMask;
+  made->host = host;
+  TbPage* page = made.get();
+  pages_[paddr >> 12] = std::move(made);
+  const uint64_t bit = (paddr >> 12) % kFilterBits;
+  filter_[bit / 64] |= uint64_t{1} << (bit % 64);
+  return page;
+}
+
+// --- units --------------------------------------------------------------------------------------------------------------------
+TranslationBlock* TbCache::find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next) {
+  for (TranslationBlock* tb = bucket(page.paddr | offset, mode); tb != nullptr; tb = tb->hash_next) {
+    if (tb->page == &page && tb->start == offset && tb->mode == mode && tb->grouped == grouped && (!tb->straddles || tb->next_page == next)) return tb;
+  }
+  return nullptr;
+}
+
+TranslationBlock* TbCache::get(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next) {
+  if (TranslationBlock* tb = find(page, offset, mode, grouped, next)) return tb;
+  return make(page, offset, mode, grouped, next);
+}
+
+void TbCache::make_room() {
+  Half& half = halves_[current_];
+  if (half.code_end - half.code > x86_64::UnitEmitter::kBytesMax && half.meta_end - half.meta > static_cast<ptrdiff_t>(kMetaMax)) return;
+  current_ ^= 1;
+  Half& other = halves_[current_];
+  if (!other.tbs.empty()) {
+    evictions_++;
+    for (TranslationBlock* tb : other.tbs) {
+      if (tb->valid) end(*tb);
+    }
+    other.tbs.clear();
+    // Jump caches may lead there, and so may exits of units that ended: those are never taken again.
+    for (RiscvCpu* hart : harts_) hart->tlb.flush_jump();
+  }
+  other.code = other.code_begin;
+  other.meta = other.meta_begin;
+}
+
+TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next) {
+  const int64_t begin_ns = counting_ns();
+  make_room();
+  Unit& unit = *unit_;
+  UnitRequest request;
+  request.page = page.host;
+  request.next_page = next != nullptr ? next->host : nullptr;
+  request.page_paddr = page.paddr;
+  request.start = offset;
+  request.mode = mode;
+  request.insns_max = options_.one_insn ? 1 : kUnitInsnsMax;
+  request.follow_jumps = options_.follow && !options_.one_insn;
+  build_unit(unit, request, config_);
+  if (unit.insn_count == 0) return nullptr;
+  if (grouped && options_.groups) find_groups(unit);
+
+  Half& half = halves_[current_];
+  TranslationBlock* tb = new (half.meta) TranslationBlock;
+  half.meta += sizeof *tb;
+  tb->page_paddr = page.paddr;
+  tb->page = &page;
+  tb->start = offset;
+  tb->mode = mode;
+  tb->grouped = grouped;
+  tb->straddles = unit.straddles;
+  tb->next_page = unit.straddles ? next : nullptr;
+  tb->insn_count = static_cast<uint16_t>(unit.insn_count);
+  tb->granules = unit.granules;
+  x86_64::UnitEmitter emitter(half.code, half.code_end, unit, layout_, thunks_, options_, slots_[mode], page, *tb, reinterpret_cast<TbExit*>(half.meta));
+  emitter.emit(grouped && options_.groups);
+  half.meta += tb->exit_count * sizeof(TbExit);
+  half.meta = emitter.store_sites(half.meta);
+  half.meta += -reinterpret_cast<uintptr_t>(half.meta) & 15;
+  bytes_made += static_cast<uint64_t>(emitter.cursor() - half.code);
+  half.code = emitter.cursor();
+  half.tbs.push_back(tb);
+
+  TranslationBlock*& head = bucket(page.paddr | offset, mode);
+  tb->hash_next = head;
+  head = tb;
+  tb->page_next = page.tbs;
+  page.tbs = tb;
+  const auto protect = [&](TbPage& p, uint64_t granules) {
+    if (p.granules == 0) {
+      for (RiscvCpu* hart : harts_) hart->tlb.protect_code_page(p.host);
+    }
+    p.granules |= granules;
+  };
+  protect(page, tb->granules);
+  if (tb->straddles) {
+    protect(*next, 1);
+    next->straddlers.push_back(tb);
+  }
+  units_made++;
+  insns_translated += tb->insn_count;
+  translation_ns += static_cast<uint64_t>(counting_ns() - begin_ns);
+  return tb;
+}
+
+void TbCache::link(TbExit& exit, TranslationBlock& to) {
+  if (!exit.from->valid || !to.valid || exit.to != nullptr) return;
+  links_made++;
+  exit.to = &to;
+  exit.next_in = to.incoming;
+  to.incoming = &exit;
+  x86_64::Emitter::patch(exit.field, exit.backward ? to.entry_check : to.entry);
+}
+
+void TbCache::end(TranslationBlock& tb) {
+  ended_++;
+  tb.valid = false;
+  for (TbExit* exit = tb.incoming; exit != nullptr;) {
+    TbExit* const next = exit->next_in;
+    x86_64::Emitter::patch(exit->field, exit->stub);
+    exit->to = nullptr;
+    exit->next_in = nullptr;
+    exit = next;
+  }
+  tb.incoming = nullptr;
+  for (unsigned i = 0; i < tb.exit_count; i++) {
+    TbExit& exit = tb.exits[i];
+    if (exit.to == nullptr) continue;
+    TbExit** at = &exit.to->incoming;
+    while (*at != &exit) at = &(*at)->next_in;
+    *at = exit.next_in;
+    exit.to = nullptr;
+    x86_64::Emitter::patch(exit.field, exit.stub);
+  }
+  TranslationBlock** at = &bucket(tb.page_paddr | tb.start, tb.mode);
+  while (*at != &tb) at = &(*at)->hash_next;
+  *at = tb.hash_next;
+  at = &tb.page->tbs;
+  while (*at != &tb) at = &(*at)->page_next;
+  *at = tb.page_next;
+  if (tb.straddles) std::erase(tb.next_page->straddlers, &tb);
+  // Jump caches that still lead here come back to the run loop; rax is the address that they looked for.
+  uint8_t code[16];
+  x86_64::Emitter e(code, code + sizeof code + x86_64::Emitter::kOverrun);
+  e.jmp_near(code);
+  memcpy(tb.entry_indirect, code, 5);
+  x86_64::Emitter::patch(tb.entry_indirect + 1, thunks_.exit[static_cast<int>(JitExit::kJump)]);
+}
+
+void TbCache::end_touched(TbPage& page, uint64_t granules) {
+  uint64_t left = 0;
+  for (TranslationBlock* tb = page.tbs; tb != nullptr;) {
+    TranslationBlock* const next = tb->page_next;
+    if (tb->granules & granules) end(*tb);
+    else left |= tb->granules;
+    tb = next;
+  }
+  if (granules & 1) {
+    while (!page.straddlers.empty()) end(*page.straddlers.back());
+  } else if (!page.straddlers.empty()) {
+    left |= 1;
+  }
+  page.granules = left;
+}
+
+// --- code that changes ------------------------------------------------------------------------------------------------------
+void TbCache::written(uint64_t paddr, uint64_t size) {
+  const uint64_t end = paddr + size;
+  while (paddr < end) {
+    const uint64_t bytes = std::min(end - paddr, 4096 - (paddr & kPageMask));
+    if (TbPage* page = find_page(paddr)) {
+      const uint64_t touched = granules_of(paddr, bytes);
+      if (page->granules & touched) {
+        if (config_.strict_fencei) page->stale = any_stale_ = true;
+        else end_touched(*page, touched);
+      }
+    }
+    paddr += bytes;
+  }
+}
+
+void TbCache::dma_written(uint64_t paddr, uint64_t size, bool* any) {
+  for (uint64_t page = paddr >> 12; page <= (paddr + size - 1) >> 12; page++) {
+    TbPage* const found = find_page(page << 12);
+    if (found == nullptr || found->granules == 0) continue;
+    found->stale = any_stale_ = true;
+    *any = true;
+  }
+}
+
+void TbCache::forget(TbPage& page) {
+  page.stale = false;
+  end_touched(page, ~uint64_t{0});
+}
+
+void TbCache::forget_stale(bool fence) {
+  if (!any_stale_ || (config_.strict_fencei && !fence)) return;
+  any_stale_ = false;
+  for (auto& [number, page] : pages_) {
+    if (page->stale) forget(*page);
+  }
+}
+
+void TbCache::flush() {
+  for (auto& [number, page] : pages_) forget(*page);
+}
+
+void TbCache::site_always_misses(TbPage& page, uint16_t offset) {
+  sites_demoted++;
+  page.set_always_misses(offset);
+  end_touched(page, uint64_t{1} << (offset / 64));
+}
+
+// --- questions of signal handlers -----------------------------------------------------------------------------------------------
+bool TbCache::budget_is_live(uintptr_t host_pc) const {
+  if (!holds(host_pc)) return false;
+  for (int i = 0; i < thunks_.dead_count; i++) {
+    if (host_pc >= reinterpret_cast<uintptr_t>(thunks_.dead[i].begin) && host_pc < reinterpret_cast<uintptr_t>(thunks_.dead[i].end)) return false;
+  }
+  return true;
+}
+
+uintptr_t TbCache::recover(uintptr_t host_pc) const {
+  if (!holds(host_pc)) return 0;
+  for (const Half& half : halves_) {
+    if (host_pc < reinterpret_cast<uintptr_t>(half.code_begin) || host_pc >= reinterpret_cast<uintptr_t>(half.code)) continue;
+    for (const TranslationBlock* tb : half.tbs) {
+      if (host_pc < reinterpret_cast<uintptr_t>(tb->entry_indirect) || host_pc >= reinterpret_cast<uintptr_t>(tb->end)) continue;
+      for (unsigned i = 0; i < tb->site_count; i++) {
+        if (tb->sites[i].access == host_pc - reinterpret_cast<uintptr_t>(tb->entry_indirect))
+          return reinterpret_cast<uintptr_t>(tb->entry_indirect) + tb->sites[i].stub;
+      }
+    }
+  }
+  return 0;
+}
+
+}  // namespace monochord

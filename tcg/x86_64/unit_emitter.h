@@ -1,0 +1,173 @@
+// From a unit of micro-operations to x86-64 code: one method a kind of micro-operation (emit_alu.cpp, emit_memory.cpp, emit_control.cpp, emit_fp.cpp).
+//
+// The order of a unit's code: the entries (entry_indirect, entry_check, entry), the path that is expected, then everything that leaves it (stubs).
+// Registers: see host_registers.h. Guest registers that aren't pinned live in HartState and are loaded and stored where they are used.
+#pragma once
+
+#include <array>
+
+#include "tcg/emit/uop.h"
+#include "tcg/jit/options.h"
+#include "tcg/jit/tb.h"
+#include "tcg/x86_64/emitter.h"
+#include "tcg/x86_64/host_registers.h"
+#include "tcg/x86_64/thunks.h"
+
+namespace monochord::x86_64 {
+
+// Gives out the slots of sites; one a unit.
+struct SlotAllocator {
+  uint32_t next[2];  // loads, stores: the lower and the upper half of a mode's slots
+};
+
+// A site that misses too often looks its address up in the table each time (form A).
+class SiteHints {
+ public:
+  virtual bool always_misses(uint16_t offset) const = 0;
+
+ protected:
+  ~SiteHints() = default;
+};
+
+class UnitEmitter {
+ public:
+  // `begin` to `end` is where the code goes; at least kBytesMax bytes. `exits`: room for kExitsMax.
+  static constexpr int kBytesMax = 96 << 10;
+  static constexpr int kExitsMax = 3 * kUnitInsnsMax + 4;
+  UnitEmitter(uint8_t* begin, uint8_t* end, const Unit& unit, const FrameLayout& layout, const Thunks& thunks, const JitOptions& options,
+              SlotAllocator& slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits);
+
+  // Emits everything; tb's entries and exits are set. `grouped`: base-register groups are used.
+  void emit(bool grouped);
+  uint8_t* cursor() const { return e_.cursor(); }
+  // Writes tb's table of sites to `at`; gives what follows it.
+  uint8_t* store_sites(uint8_t* at);
+
+ private:
+  using Handler = void (UnitEmitter::*)(const Uop&);
+  static const Handler kHandlers[];
+
+  // --- operands ---------------------------------------------------------------------------------------------------------
+  int32_t x_at(Operand o) const { return l_.x + 8 * o; }
+  int32_t f_at(Operand o) const { return l_.f + 8 * (o - kFpBase); }
+  Mem frame(int32_t at) const { return ptr(kFrame, at); }
+  // Where the operand is; one that is in memory (or the constant 0) is loaded into `scratch`.
+  Gpr64 read(Operand o, Gpr64 scratch);
+  bool in_memory(Operand o) const { return is_gpr(o) && o != 0 && !is_pinned(o); }
+  Gpr64 temp_host(Operand o) const { return {temp_host_[o - kTempBase]}; }
+  bool scratch_free(Gpr64 r) const { return !busy_[r.index]; }
+  Gpr64 free_scratch() const;
+  // The register to compute the result in, and what to do when it is there.
+  Gpr64 result_register(const Uop& u, bool may_be_operand = true);
+  void write_result(const Uop& u, Gpr64 in);
+  void release(const Uop& u);
+  void move(Gpr64 to, Gpr64 from);
+  void load_constant(Gpr64 to, int64_t value);
+
+  // --- arithmetic (emit_alu.cpp) ---
+  void emit_mov(const Uop& u);
+  void emit_movi(const Uop& u);
+  void emit_pcrel(const Uop& u);
+  void emit_add(const Uop& u);
+  void emit_sub(const Uop& u);
+  void emit_logic(const Uop& u);
+  void emit_shift(const Uop& u);
+  void emit_rotate(const Uop& u);
+  void emit_set_less(const Uop& u);
+  void emit_mul(const Uop& u);
+  void emit_mulh(const Uop& u);
+  void emit_div(const Uop& u);
+  void emit_min_max(const Uop& u);
+  void emit_zero_if(const Uop& u);
+  void emit_unary(const Uop& u);
+  // --- memory (emit_memory.cpp) ---
+  void emit_load(const Uop& u);
+  void emit_store(const Uop& u);
+  void emit_load_reserved(const Uop& u);
+  void emit_store_conditional(const Uop& u);
+  void emit_amo(const Uop& u);
+  struct Access {
+    Gpr64 base;          // [base + rcx + imm] is the host's address, or [rax] where `direct`
+    bool direct = false;
+    int32_t imm = 0;
+  };
+  enum class Alignment : uint8_t { kAny, kNatural };
+  Access check_access(const Uop& u, bool is_store, Alignment alignment, SiteKind kind);
+  void load_from(const Uop& u, const Mem& at);
+  void store_to(const Uop& u, const Mem& at);
+  Mem host_address(const Access& access) const;
+  // Where the access of the stubs from number `first` on is (a fault there is a miss), and where the code behind it goes on.
+  void set_access(int first);
+  void set_after(int first);
+  void emit_call_helper(const Uop& u);
+  // --- control (emit_control.cpp) ---
+  void emit_entries();
+  void emit_branch(const Uop& u);
+  void emit_jump(const Uop& u);
+  void emit_jump_reg(const Uop& u);
+  void emit_interpret(const Uop& u);
+  void count_down(int instructions);
+  void count_through(const Uop& u) { count_down(u.insn + 1 - counted_); counted_ = u.insn + 1; }
+  void jump_through_cache();  // rax: the guest address
+  // A way out to `target` (an offset in the page, or beyond it): `field` is the rel32 that leads there.
+  void leave_to(int64_t target, uint8_t* field);
+  Condition compare(const Uop& u);
+  bool links_direct(int64_t target) const;
+
+  // --- floating point (emit_fp.cpp) ---
+  void emit_fp2(const Uop& u);
+  void emit_fp3(const Uop& u);
+  void emit_fsqrt(const Uop& u);
+  void emit_fsgn(const Uop& u);
+  void emit_fminmax(const Uop& u);
+  void emit_fcmp(const Uop& u);
+  void emit_fclass(const Uop& u);
+  void emit_fcvt(const Uop& u);
+  void emit_fmv_from_x(const Uop& u);
+  void emit_fmv_to_x(const Uop& u);
+  void emit_fmov(const Uop& u);
+  void emit_fp_interpret(const Uop& u);
+
+  // --- what leaves the expected path ---
+  struct Stub {
+    enum class Kind : uint8_t { kSite, kGroup, kExit, kFar, kInterpret } kind;
+    uint8_t* field;        // rel32 that leads to it
+    uint8_t* resume;       // tries again
+    uint8_t* begin;        // the stub's own code
+    uint8_t* access;       // the host instruction that touches memory
+    uint8_t* after;        // the access is done
+    const Uop* uop;
+    SiteInfo info;
+    TbExit* exit;
+    int64_t target;
+    uint16_t dirty64, dirty32;
+  };
+  Stub& new_stub(Stub::Kind kind, uint8_t* field);
+  void emit_stubs();
+  void emit_site_stub(Stub& stub);
+  void emit_group_stub(Stub& stub);
+  void emit_value_for_slow_path(const Uop& u);
+  SiteInfo site_info(const Uop& u, SiteKind kind);
+
+  Emitter e_;
+  const Unit& u_;
+  const FrameLayout& l_;
+  const Thunks& thunks_;
+  const JitOptions& options_;
+  SlotAllocator& slots_;
+  const SiteHints& hints_;
+  TranslationBlock& tb_;
+  TbExit* exits_;
+  bool grouped_ = false;
+  bool stopped_ = false;            // an uop left the rest of the unit unreachable
+  int counted_ = 0;                 // instructions that the budget knows of
+  uint8_t* loop_ = nullptr;         // where a branch to the unit's own start goes
+  uint8_t temp_host_[kTempsMax] = {};
+  bool busy_[16] = {};
+  std::array<int32_t, 256> group_slot_{};
+  int stub_count_ = 0;
+  static constexpr int kStubsMax = 8 * kUnitInsnsMax;
+  Stub stubs_[kStubsMax];
+};
+
+}  // namespace monochord::x86_64

@@ -55,8 +55,8 @@ def bare_guest():
     guests = HERE.parent / 'guests'
     source, script = guests / 'three_instructions.S', guests / 'guest.ld'
     return make(OUT / 'three_instructions.elf', [source, script],
-                [*COMPILERS['riscv64'], '-nostdlib', '-nostartfiles', '-static', '-Wl,--build-id=none', '-Wl,-z,norelro', '-Wl,--no-warn-rwx-segments',
-                 f'-Wa,-I{guests}', '-T', script, source])
+                [*COMPILERS['riscv64'], '-nostdlib', '-nostartfiles', '-static', '-Wl,--build-id=none', '-Wl,-z,norelro',
+                 '-Wl,--no-warn-rwx-segments', f'-Wa,-I{guests}', '-T', script, source])
 
 
 def initramfs(programs):
@@ -69,7 +69,7 @@ def initramfs(programs):
 def latency_initramfs():
     """The small initrd of the system tests with Debian's cyclictest."""
     tests = GUESTS / 'rt-tests'
-    need(GUESTS / 'debian/busybox', tests / 'usr/bin/cyclictest')
+    need(GUESTS / 'debian/busybox', tests / 'bin/cyclictest')
     files = [path for path in sorted(tests.rglob('*')) if path.is_file() and not path.name.startswith('.')]
     adds = [f'{path}:{path.relative_to(tests)}' for path in files]
     return packed('initrd-latency.gz', ['--busybox', GUESTS / 'debian/busybox'], adds)

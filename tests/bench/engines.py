@@ -1,4 +1,5 @@
 """Where a program can run: natively, in QEMU, in Monochord. Times are taken on the host while the program waits on its two markers."""
+import atexit
 import ctypes
 import os
 import re
@@ -33,7 +34,9 @@ class Console:
 
     def __init__(self, command):
         self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0, start_new_session=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
+                                        start_new_session=True)
+        atexit.register(self.kill)  # however we end
         self.clock = cpu_clock(self.process.pid)
         self.pending = b''
 
@@ -71,6 +74,7 @@ class Console:
         return ''.join(f'\n    {line}' for line in lines[-6:] if line.strip())
 
     def kill(self):
+        atexit.unregister(self.kill)
         if self.process.poll() is None:
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -122,12 +126,16 @@ class Emulator:
 
     def debian(self, initrd, words):
         need(GUESTS / 'fw_dynamic.bin', GUESTS / 'debian/linux', initrd)
-        return Console(self.command(['-bios', GUESTS / 'fw_dynamic.bin', '-kernel', GUESTS / 'debian/linux', '-initrd', initrd,
-                                     '-append', f'console=ttyS0 {words}']))
+        return self.command(['-bios', GUESTS / 'fw_dynamic.bin', '-kernel', GUESTS / 'debian/linux', '-initrd', initrd,
+                             '-append', f'console=ttyS0 {words}'])
+
+    def programs_command(self):
+        return self.debian(initramfs(self.programs), 'rdinit=/init quiet')
 
     def run(self, program, seconds):
         if self.console is None:
-            self.console = self.debian(initramfs(self.programs), 'rdinit=/init quiet')
+            print(f'booting {self.name}', flush=True)
+            self.console = Console(self.programs_command())
             self._guarded(lambda: self.console.expect(rb'@ready', seconds))
         return self._guarded(lambda: self._run(program, seconds))
 

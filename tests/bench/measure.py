@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 from building import GUESTS, bare_guest, latency_initramfs
-from engines import MEMORY_MIB, Failure, Sample
+from engines import MEMORY_MIB, Console, Failure, Sample
 
 PROMPT = rb'~ # '
 SHELL = rb'monochord: shell on'
 
 
 def at_the_shell(emulator, initrd, seconds):
-    console = emulator.debian(initrd, 'rdinit=/monochord/init')
+    console = Console(emulator.debian(initrd, 'rdinit=/monochord/init'))
     try:
         console.expect(SHELL, seconds)
         console.expect(PROMPT, seconds)
@@ -50,22 +50,35 @@ def bare(emulator, seconds):
     return took * 1000
 
 
+def mappings(pid):
+    """[first address, address behind, resident KiB] of each."""
+    found = []
+    for line in Path(f'/proc/{pid}/smaps').read_text().splitlines():
+        range_ = re.match(r'([0-9a-f]+)-([0-9a-f]+) ', line)
+        if range_:
+            found.append([int(range_[1], 16), int(range_[2], 16), 0])
+        elif line.startswith('Rss:'):
+            found[-1][2] = int(line.split()[1])
+    return found
+
+
+def ram_mappings(pieces):
+    """Those that are the guest's RAM: neighbours that are exactly as long together (Monochord maps the kernel's file into it)."""
+    for first in range(len(pieces)):
+        for last in range(first, len(pieces)):
+            length = pieces[last][1] - pieces[first][0]
+            if length == MEMORY_MIB << 20:
+                return pieces[first:last + 1]
+            if length > MEMORY_MIB << 20 or (last + 1 < len(pieces) and pieces[last + 1][0] != pieces[last][1]):
+                break
+    raise Failure(f'no {MEMORY_MIB} MiB of neighbouring mappings in the emulator')
+
+
 def memory(console):
-    """(resident beside the guest's RAM, resident in all) in MiB: the mapping that is as long as the RAM is taken away."""
-    whole, ram, size = 0, None, 0
-    for line in Path(f'/proc/{console.pid}/smaps').read_text().splitlines():
-        found = re.match(r'(Size|Rss): +(\d+) kB', line)
-        if not found:
-            continue
-        kib = int(found[2])
-        if found[1] == 'Size':
-            size = kib
-        else:
-            whole += kib
-            if MEMORY_MIB * 1024 <= size < MEMORY_MIB * 1024 + 64 and ram is None:  # with guard pages, perhaps
-                ram = kib
-    if ram is None:
-        raise Failure(f'no mapping of {MEMORY_MIB} MiB among those of the emulator')
+    """(resident beside the guest's RAM, resident in all) in MiB."""
+    pieces = mappings(console.pid)
+    whole = sum(piece[2] for piece in pieces)
+    ram = sum(piece[2] for piece in ram_mappings(pieces))
     return (whole - ram) / 1024, whole / 1024
 
 

@@ -34,7 +34,9 @@ def circumstances(args):
         'Monochord': f'revision {revision}',
         'compilers': '; '.join(first_line(command[0], '--version') for command in COMPILERS.values()),
         'runs': f'median of {args.runs}',
-        'options': ' '.join(word for word in (args.monochord_args, args.qemu_args and f'QEMU: {args.qemu_args}') if word) or 'none beyond -M virt -smp 1 -m 512M',
+        'load of the host at the start': f'{os.getloadavg()[0]:.2f}',
+        'options': ' '.join(['-M virt -smp 1 -m 512M', *(f'and for {name} {words}' for name, words in
+                                                        (('Monochord', args.monochord_args), ('QEMU', args.qemu_args)) if words)]),
     }
 
 
@@ -85,16 +87,17 @@ def verdict(met):
 
 def program_table(results):
     rows = rows_of(results)
-    table = [['program', 'native s', 'QEMU s', 'Monochord s', 'QEMU wall s', 'Monochord wall s', 'QEMU/native', 'Monochord/native', 'QEMU ÷ Monochord', 'at least', 'met']]
+    table = [['program', 'native s', 'QEMU s', 'Monochord s', 'QEMU wall s', 'Monochord wall s', 'QEMU/native', 'Monochord/native',
+              'QEMU ÷ Monochord', 'at least', 'met']]
     for row in rows:
-        table.append([row.program.title, *(number(row.cpu[engine]) for engine in ENGINES), number(row.wall['qemu']), number(row.wall['monochord']),
-                      number(row.to_native['qemu']), number(row.to_native['monochord']), number(row.gain), f'{row.program.at_least:g}', verdict(row.met)])
+        table.append([row.program.title, *(number(row.cpu[engine]) for engine in ENGINES), *(number(row.wall[engine]) for engine in ENGINES[1:]),
+                      *(number(row.to_native[engine]) for engine in ENGINES[1:]), number(row.gain), f'{row.program.at_least:g}', verdict(row.met)])
     cpu = [row for row in rows if row.program.kind == 'cpu']
     if cpu:
         mean = geometric_mean(row.gain for row in cpu)
         complete = len(cpu) == sum(program.kind == 'cpu' for program in PROGRAMS)
         table.append([f'geometric mean of {"the" if complete else "these"} {len(cpu)} CPU programs', '', '', '', '', '',
-                      *(number(geometric_mean(row.to_native[engine] for row in cpu)) for engine in ('qemu', 'monochord')), number(mean),
+                      *(number(geometric_mean(row.to_native[engine] for row in cpu)) for engine in ENGINES[1:]), number(mean),
                       f'{GEOMETRIC_MEAN_AT_LEAST:g}', verdict(mean >= GEOMETRIC_MEAN_AT_LEAST if mean and complete else None)])
     return table
 
@@ -107,7 +110,23 @@ def figure_table(results):
             continue
         ours, limit = values.get('monochord'), values.get('qemu') if figure.limit == 'qemu' else figure.limit
         met = None if ours is None or limit is None else ours <= limit
-        table.append([figure.title, figure.unit, number(values.get('qemu')), number(ours), "QEMU's" if figure.limit == 'qemu' else f'{limit:g}', verdict(met)])
+        limit = "QEMU's" if figure.limit == 'qemu' else f'{limit:g}'
+        table.append([figure.title, figure.unit, number(values.get('qemu')), number(ours), limit, verdict(met)])
+    return table
+
+
+def other_table(results):
+    """Monochord beside the one of --against."""
+    table, ratios = [['program', 'Monochord s', 'other s', 'other ÷ Monochord']], []
+    for program in PROGRAMS + BOOTS:
+        samples = results['programs'].get(program.name, {})
+        ours, other = (median(samples.get(engine), 'cpu') for engine in ('monochord', 'other'))
+        if other is not None:
+            table.append([program.title, number(ours), number(other), number(ratio(other, ours), 4)])
+            if program.kind == 'cpu':
+                ratios.append(ratio(other, ours))
+    if ratios:
+        table.append([f'geometric mean of {len(ratios)} CPU programs', '', '', number(geometric_mean(ratios), 4)])
     return table
 
 
@@ -115,7 +134,7 @@ def plain(table):
     """Columns for a terminal; the first one stands left, the numbers right."""
     cells = [[cell.replace('*', '').replace('`', '') for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return '\n'.join('  '.join(f'{cell:>{width}}' if at else f'{cell:{width}}' for at, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in cells)
+    return '\n'.join('  '.join([f'{line[0]:{widths[0]}}', *(f'{cell:>{width}}' for cell, width in zip(line[1:], widths[1:]))]) for line in cells)
 
 
 def markdown(table):
@@ -124,7 +143,7 @@ def markdown(table):
 
 
 def tables(results):
-    return [table for table in (program_table(results), figure_table(results)) if len(table) > 1]
+    return [table for table in (program_table(results), other_table(results), figure_table(results)) if len(table) > 1]
 
 
 def print_report(results):

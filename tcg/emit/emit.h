@@ -354,7 +354,8 @@ class Emit {
 
   // --- floating point -------------------------------------------------------------------------------------------------
   RoundingMode resolve_rm(unsigned rm) {
-    if (rm == 5 || rm == 6) interpret();
+    // Reserved, or one that hosts don't have (RMM).
+    if (rm >= 4 && rm <= 6) interpret();
     return {static_cast<uint8_t>(rm)};
   }
   Value fp2(FpSize size, FpOp2 op, Value a, Value b, RoundingMode rm) {

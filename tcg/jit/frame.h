@@ -21,6 +21,7 @@ enum class JitExit : uint32_t {
 };
 
 inline constexpr unsigned kJitSlots = 4096;
+inline constexpr unsigned kGroupAddends = 64;
 
 struct JitFrame {
   uint64_t page_va = 0;        // guest address of the page of code that runs
@@ -28,6 +29,7 @@ struct JitFrame {
   int64_t stolen = 0;          // what a kick took out of the budget (instructions)
   uint64_t value = 0;          // value of a store or of an AMO for its slow path; result of a load
   uint64_t temp[3] = {};       // of one instruction's code
+  uint64_t group_addends[kGroupAddends] = {};  // of the unit that runs: groups that have no slot
   void* hart = nullptr;        // RiscvCpu
   uint64_t host_rsp = 0;
   const void* enter_code = nullptr;

@@ -251,9 +251,27 @@ uint64_t Jit::slow_access(const SiteInfo& info, uint64_t address, Trap* trap) {
     case SiteKind::kAmo:
       return extend(in_.amo_value(static_cast<AmoOp>(info.sub), address, cpu_.jit.value, size, trap), mo);
     case SiteKind::kHelper:
+    case SiteKind::kGroup:
       break;
   }
   UNREACHABLE();
+}
+
+// A site that misses often compared with what ran meanwhile: its slot is in the way, and the unit is made anew without. BQL held.
+bool Jit::misses_often(const SiteInfo& info) {
+  JitFrame& f = cpu_.jit;
+  uint32_t& misses = *reinterpret_cast<uint32_t*>(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias + info.misses);
+  if (misses < kMissesMax) return false;
+  misses = 0;
+  uint64_t& since = (&f.misses_since[0][0])[&misses - &f.slot_misses[0][0]];
+  const uint64_t now = cpu_.instructions();
+  const bool often = now - since < kMissesMax * kInsnsPerMiss;
+  since = now;
+  if (!often) return false;
+  const FetchEntry& entry = cpu_.tlb.tables(fetch_tlb_mode(cpu_)).fetch[Tlb::index(cpu_.state.pc)];
+  if (entry.code == nullptr || entry.tag != (cpu_.state.pc & ~kPageMask)) return false;
+  cache_.site_always_misses(*entry.code, info.offset);
+  return true;
 }
 
 uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
@@ -264,25 +282,14 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
   in_.budget = f.budget + f.stolen - info.count + reserve_;
   uint64_t status = x86_64::kSlowDone;
   bql_lock();
-  if (info.slot != 0) {
-    uint32_t& misses = *reinterpret_cast<uint32_t*>(reinterpret_cast<uint8_t*>(&state) + x86_64::kFrameBias + info.misses);
-    if (misses >= kMissesMax) {
-      misses = 0;
-      // Often compared with what ran meanwhile: then the slot is in the way.
-      uint64_t& since = (&f.misses_since[0][0])[&misses - &f.slot_misses[0][0]];
-      const uint64_t now = cpu_.instructions();
-      const bool often = now - since < kMissesMax * kInsnsPerMiss;
-      since = now;
-      if (often) {
-        TbPage* const page = cpu_.tlb.tables(fetch_tlb_mode(cpu_)).fetch[Tlb::index(state.pc)].code;
-        if (page != nullptr && cpu_.tlb.tables(fetch_tlb_mode(cpu_)).fetch[Tlb::index(state.pc)].tag == (state.pc & ~kPageMask)) {
-          cache_.site_always_misses(*page, info.offset);
-          f.budget -= info.count - 1;
-          bql_unlock();
-          return x86_64::kSlowLeave;
-        }
-      }
-    }
+  if (info.slot != 0 && misses_often(info)) {
+    f.budget -= info.count - 1;
+    bql_unlock();
+    return x86_64::kSlowLeave;
+  }
+  if (static_cast<SiteKind>(info.kind) == SiteKind::kGroup) {
+    bql_unlock();
+    return x86_64::kSlowRetry;
   }
   const uint64_t ended = cache_.ended();
   Trap trap;

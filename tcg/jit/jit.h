@@ -51,6 +51,7 @@ class Jit {
   void enter(const uint8_t* code);
   void leave_fp();
   void enter_fp();
+  bool misses_often(const SiteInfo& info);
   uint64_t slow(const SiteInfo& info, uint64_t address);
   uint64_t slow_access(const SiteInfo& info, uint64_t address, Trap* trap);
 

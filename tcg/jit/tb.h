@@ -69,6 +69,6 @@ struct SiteInfo {
   int64_t imm;          // CSR arguments
 };
 
-enum class SiteKind : uint8_t { kLoad, kStore, kLoadReserved, kStoreConditional, kAmo, kHelper };
+enum class SiteKind : uint8_t { kLoad, kStore, kLoadReserved, kStoreConditional, kAmo, kHelper, kGroup };
 
 }  // namespace monochord

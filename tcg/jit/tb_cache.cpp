@@ -71,6 +71,7 @@ void TbCache::make_layout(RiscvCpu& hart) {
   l.stolen = at(&j.stolen);
   l.value = at(&j.value);
   l.temp = at(&j.temp);
+  l.group_addends = at(&j.group_addends);
   l.hart = at(&j.hart);
   l.host_rsp = at(&j.host_rsp);
   l.enter_code = at(&j.enter_code);

@@ -40,13 +40,22 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
   const int half = is_store ? 1 : 0;
   const bool member = grouped_ && u.group != 0 && kind <= SiteKind::kStore;
   if (member && !u.group_head) {
-    e_.mov(rcx, frame(group_slot_[u.group] + 8));
+    e_.mov(rcx, frame(group_addend_[u.group]));
     return {base, false, imm};
   }
   SiteInfo info = site_info(u, kind);
-  const bool form_a = !options_.slots || (!member && hints_.always_misses(info.offset));
-  if (form_a && !member) {
-    e_.lea(rax, ptr(base, imm));
+  const bool form_a = !options_.slots || hints_.always_misses(info.offset);
+  int32_t first = imm;
+  if (member) {
+    const Unit::Group& group = u_.groups[u.group];
+    first = group.low;
+    info.limit = 4096 - (group.high - group.low);
+    info.base_offset = group.low - imm;
+  }
+  const Stub::Kind kind_of_stub = member ? Stub::Kind::kGroup : Stub::Kind::kSite;
+  if (form_a) {
+    if (member && base == rax) e_.mov(frame(l_.temp), rax);
+    e_.lea(rax, ptr(base, first));
     e_.rorx(ecx, eax, 8);
     e_.and_(ecx, static_cast<int64_t>(l_.tlb_index_mask) << 4);
     e_.add(rcx, frame((is_store ? l_.write_table : l_.read_table) + 8 * u_.mode));
@@ -60,12 +69,20 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
       odd.info.slot = -1;
       odd.resume = resume;
     }
-    e_.cmp(rax, 4096 - size);
-    Stub& stub = new_stub(Stub::Kind::kSite, e_.jcc_near(Condition::kA, e_.cursor()));
+    e_.cmp(rax, info.limit);
+    Stub& stub = new_stub(kind_of_stub, e_.jcc_near(Condition::kA, e_.cursor()));
     stub.uop = &u;
     stub.info = info;
     stub.info.slot = -1;
     stub.resume = resume;
+    if (member) {
+      // The others of the group find the addend in the frame: it is no slot, nothing else may read it.
+      e_.mov(rcx, ptr(rcx, 8));
+      group_addend_[u.group] = l_.group_addends + 8 * (u.group % kGroupAddends);
+      e_.mov(frame(group_addend_[u.group]), rcx);
+      if (base == rax) e_.mov(rax, frame(l_.temp));
+      return {base, false, imm};
+    }
     if (base == rax) {
       e_.add(rax, ptr(rcx));
       e_.add(rax, ptr(rcx, 8));
@@ -79,14 +96,7 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
   const uint32_t in_array = u_.mode * l_.slots_per_mode + number;
   info.slot = l_.slots + kSlotBytes * static_cast<int32_t>(in_array);
   info.misses = l_.slot_misses + 4 * static_cast<int32_t>(in_array);
-  int32_t first = imm;
-  if (member) {
-    const Unit::Group& group = u_.groups[u.group];
-    group_slot_[u.group] = info.slot;
-    first = group.low;
-    info.limit = 4096 - (group.high - group.low);
-    info.base_offset = group.low - imm;
-  }
+  if (member) group_addend_[u.group] = info.slot + 8;
   if (first == 0) e_.mov(rcx, base);
   else e_.lea(rcx, ptr(base, first));
   e_.sub(rcx, frame(info.slot));
@@ -99,7 +109,7 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
     odd.resume = resume;
   }
   e_.cmp(rcx, info.limit);
-  Stub& stub = new_stub(member ? Stub::Kind::kGroup : Stub::Kind::kSite, e_.jcc_near(Condition::kA, e_.cursor()));
+  Stub& stub = new_stub(kind_of_stub, e_.jcc_near(Condition::kA, e_.cursor()));
   stub.uop = &u;
   stub.info = info;
   stub.resume = resume;
@@ -369,12 +379,15 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
   const Uop& u = *stub.uop;
   const Gpr64 base = read(u.a, rax);
   const bool is_store = static_cast<SiteKind>(stub.info.kind) == SiteKind::kStore;
-  e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm) + stub.info.base_offset));
-  e_.call_near(thunks_.group[u_.mode][is_store]);
-  e_.jmp_near(stub.resume);
-  uint8_t* const at = e_.cursor();
-  memcpy(at, &stub.info, sizeof stub.info);
-  e_.set_cursor(at + sizeof stub.info);
+  if (stub.info.slot != -1) {
+    e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm) + stub.info.base_offset));
+    stub.info.kind = static_cast<uint8_t>(SiteKind::kGroup);
+    e_.call_near(thunks_.group[u_.mode][is_store]);
+    e_.jmp_near(stub.resume);
+    uint8_t* const at = e_.cursor();
+    memcpy(at, &stub.info, sizeof stub.info);
+    e_.set_cursor(at + sizeof stub.info);
+  }
   // The instructions before this one have run.
   if (stub.info.count > 1) e_.lea(kBudget, ptr(kBudget, 1 - stub.info.count));
   e_.mov(eax, stub.info.offset);

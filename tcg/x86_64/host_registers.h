@@ -52,7 +52,7 @@ constexpr Xmm pinned_fpr(Operand o) { return {kHostOf.fpr[o - kFpBase]}; }
 struct FrameLayout {
   int32_t x = -kFrameBias;      // of x0
   int32_t f = 0;
-  int32_t page_va, budget, stolen, value, temp, hart, host_rsp, enter_code, mxcsr, mxcsr_host, exit_reason, fp_ready;
+  int32_t page_va, budget, stolen, value, temp, hart, host_rsp, enter_code, group_addends, mxcsr, mxcsr_host, exit_reason, fp_ready;
   int32_t exit_request;
   int32_t read_table, write_table, jump_table;   // arrays of pointers by mode
   int32_t slots, slot_filter, slot_misses;       // arrays by mode

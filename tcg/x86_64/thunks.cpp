@@ -170,6 +170,12 @@ class ThunkEmitter {
     e_.and_(ecx, static_cast<int64_t>(Tlb::kFilterBytes - 1));
     e_.mov(byte_ptr(kFrame, rcx, 1, l_.slot_filter + static_cast<int>(Tlb::kFilterBytes * mode)), 1);
   }
+  void count_miss(Label& often) {
+    e_.movsxd(rcx, dword_ptr(rdx, info(offsetof(SiteInfo, misses))));
+    e_.add(dword_ptr(kFrame, rcx), 1);
+    e_.cmp(dword_ptr(kFrame, rcx), kMissesMax);
+    e_.jae(often);
+  }
   void restore_scratch() {
     e_.mov(rbx, frame(l_.temp + 8));
     e_.mov(rdx, frame(l_.temp));
@@ -181,10 +187,7 @@ class ThunkEmitter {
     Label not_there, often;
     look_up(mode, store, not_there);
     fill_slot(mode);
-    e_.movsxd(rcx, dword_ptr(rdx, info(offsetof(SiteInfo, misses))));
-    e_.add(dword_ptr(kFrame, rcx), 1);
-    e_.cmp(dword_ptr(kFrame, rcx), kMissesMax);
-    e_.jae(often);
+    count_miss(often);
     restore_scratch();
     e_.ret();
     e_.bind(often);
@@ -196,11 +199,15 @@ class ThunkEmitter {
   void group(unsigned mode, bool store) {
     e_.align(16);
     t_.group[mode][store] = e_.cursor();
-    Label not_there;
+    Label not_there, often;
     look_up(mode, store, not_there);
     fill_slot(mode);
+    count_miss(often);
     restore_scratch();
     e_.ret();
+    e_.bind(often);
+    restore_scratch();
+    e_.jmp_near(t_.slow);
     e_.bind(not_there);
     restore_scratch();
     e_.add(qword_ptr(rsp), kJumpBytes + static_cast<int>(sizeof(SiteInfo)));

@@ -164,7 +164,7 @@ class UnitEmitter {
   uint8_t* loop_ = nullptr;         // where a branch to the unit's own start goes
   uint8_t temp_host_[kTempsMax] = {};
   bool busy_[16] = {};
-  std::array<int32_t, 256> group_slot_{};
+  int32_t group_addend_[256];       // where the addend of each group is
   int stub_count_ = 0;
   static constexpr int kStubsMax = 8 * kUnitInsnsMax;
   Stub stubs_[kStubsMax];

@@ -1,5 +1,6 @@
 # Decoder, executors, TLB and the hart itself. tcg/CMakeLists.txt includes this.
 set(TCG_EXEC_SOURCES
+    ${CMAKE_CURRENT_LIST_DIR}/emit/dump.cpp
     ${CMAKE_CURRENT_LIST_DIR}/emit/liveness.cpp
     ${CMAKE_CURRENT_LIST_DIR}/emit/translate.cpp
     ${CMAKE_CURRENT_LIST_DIR}/exec/softmmu.cpp
@@ -14,6 +15,7 @@ set(TCG_EXEC_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_control.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_memory.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_system.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/thunks.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/cpu.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/decode.cpp

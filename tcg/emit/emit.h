@@ -16,20 +16,23 @@
 namespace monochord {
 
 // Call numbers of call_helper.
-enum class HelperOp : uint8_t { kCsr, kMret, kSret, kWfi, kFenceI, kSfenceVma, kSvinvalFence, kCbo, kEcall, kEbreak, kIllegal };
+enum class HelperOp : uint8_t { kCsr, kMret, kSret, kFenceI, kSfenceVma, kSvinvalFence, kCbo, kEcall, kEbreak };
 // imm of a kCsr: which, how, and the operand where it is a constant.
 struct CsrArgs {
   uint16_t number;
   CsrOp op;
   bool read, write;
+  bool is_constant;
   uint64_t constant;
 };
 constexpr int64_t pack_csr(const CsrArgs& a) {
-  return static_cast<int64_t>(a.constant << 16 | uint64_t{a.write} << 15 | uint64_t{a.read} << 14 | static_cast<uint64_t>(a.op) << 12 | a.number);
+  return static_cast<int64_t>(a.constant << 20 | uint64_t{a.is_constant} << 16 | uint64_t{a.write} << 15 | uint64_t{a.read} << 14 |
+                              static_cast<uint64_t>(a.op) << 12 | a.number);
 }
 constexpr CsrArgs unpack_csr(int64_t imm) {
   const uint64_t bits = static_cast<uint64_t>(imm);
-  return {static_cast<uint16_t>(bits & 0xfff), static_cast<CsrOp>(bits >> 12 & 3), (bits >> 14 & 1) != 0, (bits >> 15 & 1) != 0, bits >> 16};
+  return {static_cast<uint16_t>(bits & 0xfff), static_cast<CsrOp>(bits >> 12 & 3), (bits >> 14 & 1) != 0, (bits >> 15 & 1) != 0,
+          (bits >> 16 & 1) != 0, bits >> 20};
 }
 
 class Emit {
@@ -394,12 +397,15 @@ class Emit {
   Value csr(unsigned number, CsrOp op, Value operand, bool read, bool write);
   void fence() {}
   void pause() {}
-  void fence_i() { system(HelperOp::kFenceI, 0); }
+  // Fetch sees every store at once, but where somebody asked for the letter of the manual.
+  void fence_i() {
+    if (unit_.strict_fencei) system(HelperOp::kFenceI, 0);
+  }
   void ecall() { system(HelperOp::kEcall, 0); }
   void ebreak() { system(HelperOp::kEbreak, 0); }
   void mret() { system(HelperOp::kMret, 0); }
   void sret() { system(HelperOp::kSret, 0); }
-  void wfi() { system(HelperOp::kWfi, 0); }
+  void wfi() { interpret(); }
   void svinval_fence() { system(HelperOp::kSvinvalFence, 0); }
   void sfence_vma(bool has_vaddr, Value vaddr, bool has_asid, Value asid) {
     const Operand a = value_operand(vaddr), b = value_operand(asid);
@@ -414,9 +420,6 @@ class Emit {
     u.imm = static_cast<int64_t>(op);
     u.a = a;
   }
-
-  // A unit that goes on after code that may have changed a register behind its back (a helper): nothing is known any more.
-  void forget_known() { known_ = {}; }
 
  private:
   struct Known {

@@ -52,6 +52,7 @@ void build_unit(Unit& unit, const UnitRequest& request, const CpuConfig& config)
   unit.start = request.start;
   unit.mode = request.mode;
   unit.uses_fp = unit.straddles = false;
+  unit.strict_fencei = config.strict_fencei;
   unit.uop_count = unit.insn_count = 0;
   unit.granules = 0;
   std::bitset<2048> visited;
@@ -88,7 +89,9 @@ void build_unit(Unit& unit, const UnitRequest& request, const CpuConfig& config)
     if (offset + length <= 4096) unit.granules |= granule(offset + length - 1);
     unit.insns[unit.insn_count] = {static_cast<uint16_t>(offset), static_cast<uint8_t>(length), raw};
     e.begin(static_cast<uint16_t>(offset), static_cast<uint8_t>(length));
-    if (decoded.op == op_illegal) {
+    // A system instruction across two pages, or after the last whole one, is rare enough.
+    const bool is_system = decoded.op != op_illegal && (raw & 0x7f) == 0x73;
+    if (decoded.op == op_illegal || (unit.straddles && is_system)) {
       e.interpret();
     } else {
       kBodies[decoded.op](e, decoded.args);
@@ -110,10 +113,21 @@ void build_unit(Unit& unit, const UnitRequest& request, const CpuConfig& config)
   find_dead(unit);
 }
 
+// Whether the unit ends here is found out when it runs: most writes change nothing that a unit stands on.
 Emit::Value Emit::csr(unsigned number, CsrOp op, Value operand, bool read, bool write) {
-  (void)number, (void)op, (void)operand, (void)read, (void)write;
-  interpret();
-  return constant(0);
+  CsrArgs args{static_cast<uint16_t>(number), op, read, write, false, 0};
+  Operand source = kNoOperand;
+  if (operand.kind == Value::Kind::kConst && wrap(operand.imm) < uint64_t{1} << 40) {
+    args.is_constant = true;
+    args.constant = wrap(operand.imm);
+  } else {
+    source = value_operand(operand);
+  }
+  Uop& u = append(UopCode::k_call_helper);
+  u.sub = static_cast<uint8_t>(HelperOp::kCsr);
+  u.imm = pack_csr(args);
+  u.b = source;
+  return read ? result_of(u, kWidthUnknown) : constant(0);
 }
 
 }  // namespace monochord

@@ -70,6 +70,7 @@ struct Unit {
   uint8_t mode = 0;          // TlbMode of data accesses; kTlbS and kTlbSumS both fetch as S
   bool uses_fp = false;
   bool straddles = false;    // its one instruction reaches into the next page
+  bool strict_fencei = false;
   int uop_count = 0;
   int insn_count = 0;
   uint64_t granules = 0;     // 64-byte pieces of the page that its instructions lie in

@@ -327,26 +327,26 @@ Trap Interpreter::zero_block(uint64_t block) {
   return trap;
 }
 
+Trap Interpreter::cbo_value(Cbo op, uint64_t vaddr, uint32_t raw) {
+  const uint64_t block = vaddr & ~(kCacheBlock - 1);
+  if (const Trap trap = helper_cbo_check(cpu_, op, raw)) return trap;
+  if (op == Cbo::kZero) return zero_block(block);
+  // There is no cache; what is left is the right to touch the block, as a load or a store. The fault is a store's.
+  if (!softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kLoad).trap) return {};
+  return softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kStore).trap;
+}
+
 const Insn* Interpreter::cbo(const Insn* insn, const Insn* next, int64_t budget_left, Cbo op, uint64_t vaddr) {
   const uint64_t block = vaddr & ~(kCacheBlock - 1);
-  Trap trap = helper_cbo_check(cpu_, op, raw_bits(insn));
-  if (!trap && op == Cbo::kZero) {
-    const TlbEntry& entry = write[Tlb::index(block)];
-    if (Tlb::hit(entry, block, kCacheBlock)) {
-      memset(reinterpret_cast<void*>(block + entry.addend), 0, kCacheBlock);
-      return next;
-    }
+  const uint32_t raw = raw_bits(insn);
+  const TlbEntry& entry = write[Tlb::index(block)];
+  if (op == Cbo::kZero && Tlb::hit(entry, block, kCacheBlock) && !helper_cbo_check(cpu_, op, raw)) {
+    memset(reinterpret_cast<void*>(block + entry.addend), 0, kCacheBlock);
+    return next;
   }
   {
     SlowPath slow(*this, pc_of(insn), budget_left);
-    if (!trap && op == Cbo::kZero) {
-      trap = zero_block(block);
-    } else if (!trap) {
-      // There is no cache; what is left is the right to touch the block, as a load or a store. The fault is a store's.
-      if (softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kLoad).trap)
-        trap = softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kStore).trap;
-    }
-    if (trap) next = take(trap);
+    if (const Trap trap = cbo_value(op, vaddr, raw)) next = take(trap);
   }
   return after(next);
 }

@@ -52,6 +52,7 @@ class Interpreter {
   // LR, SC and AMO where the TLB does not answer; `trap` is set, or the result returned (not sign-extended).
   uint64_t load_reserved_value(uint64_t vaddr, unsigned size, Trap* trap);
   uint64_t store_conditional_value(uint64_t vaddr, unsigned size, uint64_t value, Trap* trap);
+  Trap cbo_value(Cbo op, uint64_t vaddr, uint32_t raw);
   uint64_t amo_value(AmoOp op, uint64_t vaddr, uint64_t operand, unsigned size, Trap* trap);
 
   void insert_breakpoint(uint64_t pc);

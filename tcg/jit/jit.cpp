@@ -1,15 +1,19 @@
 #include "tcg/jit/jit.h"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 
 #include "core/bql.h"
+#include "tcg/emit/emit.h"
 #include "tcg/exec/softmmu.h"
 #include "tcg/fpu/fpu.h"
 #include "tcg/interp/interpreter.h"
 #include "tcg/riscv/bits.h"
 #include "tcg/riscv/cpu.h"
+#include "tcg/riscv/csr.h"
 #include "tcg/riscv/mmu.h"
+#include "tcg/riscv/trap.h"
 
 namespace monochord {
 
@@ -220,6 +224,8 @@ void Jit::run() {
         grouped = false;
         break;
       case JitExit::kLeft:
+        if (interpret_next_ && !cpu_.exit_request) interpret(1);
+        interpret_next_ = false;
         break;
     }
   }
@@ -253,6 +259,73 @@ uint64_t Jit::slow_access(const SiteInfo& info, uint64_t address, Trap* trap) {
     case SiteKind::kHelper:
     case SiteKind::kGroup:
       break;
+  }
+  UNREACHABLE();
+}
+
+namespace {
+
+// Writes of these change nothing that a unit stands on, unless the mode or the FPU's readiness changes, which is looked at.
+bool unit_outlives_write(unsigned csr) {
+  switch (csr) {
+    case 0x001: case 0x002: case 0x003:               // fflags frm fcsr
+    case 0x100: case 0x104: case 0x144: case 0x14d:   // sstatus sie sip stimecmp
+    case 0x303: case 0x304: case 0x344:               // mideleg mie mip
+      return true;
+    default:
+      return !csr_ends_block(csr);
+  }
+}
+
+}  // namespace
+
+// System instructions. BQL held. True: the unit is left, state.pc is where the hart goes on.
+bool Jit::slow_helper(const SiteInfo& info, uint64_t address, uint64_t* value, Trap* trap) {
+  HartState& state = cpu_.state;
+  // What is illegal is left to the interpreter, which knows the instruction's bits; only these tell two fences apart.
+  constexpr uint32_t kSfenceBits = 0x09u << 25, kOrderBits = 0x0cu << 25;
+  const uint64_t next = cpu_.jit.page_va + info.next;
+  switch (static_cast<HelperOp>(info.sub)) {
+    case HelperOp::kCsr: {
+      const CsrArgs args = unpack_csr(info.imm);
+      const uint8_t mode = data_tlb_mode(cpu_);
+      const uint32_t fp_ready = cpu_.jit.fp_ready;
+      leave_fp();
+      const CsrAccess access = helper_csr(cpu_, args.number, args.op, args.is_constant ? args.constant : cpu_.jit.value, args.read, args.write, 0);
+      enter_fp();
+      *value = access.old_value;
+      *trap = access.trap;
+      if (access.trap || !args.write) return false;
+      uint8_t now;
+      const bool same = usable(&now) && now == mode && cpu_.jit.fp_ready == fp_ready && unit_outlives_write(args.number);
+      if (same) return false;
+      if (info.destination < kFpBase && info.destination != 0) state.x[info.destination] = *value;
+      state.pc = next;
+      return true;
+    }
+    case HelperOp::kMret:
+    case HelperOp::kSret:
+      *trap = static_cast<HelperOp>(info.sub) == HelperOp::kMret ? helper_mret(cpu_, 0) : helper_sret(cpu_, 0);
+      return !*trap;
+    case HelperOp::kFenceI:
+      in_.code().forget_stale(true);
+      state.pc = next;
+      return true;
+    case HelperOp::kSfenceVma:
+    case HelperOp::kSvinvalFence:
+      *trap = helper_sfence_vma(cpu_, static_cast<HelperOp>(info.sub) == HelperOp::kSfenceVma ? kSfenceBits : kOrderBits, info.imm & 1, address,
+                                info.imm >> 1, cpu_.jit.value);
+      if (!*trap) state.pc = next;
+      return !*trap;
+    case HelperOp::kCbo:
+      *trap = in_.cbo_value(static_cast<Cbo>(info.imm), address, 0);
+      return false;
+    case HelperOp::kEcall:
+      *trap = {state.priv == kPrivM ? Exception::kEcallM : state.priv == kPrivS ? Exception::kEcallS : Exception::kEcallU, 0};
+      return false;
+    case HelperOp::kEbreak:
+      *trap = {Exception::kBreakpoint, state.pc};
+      return false;
   }
   UNREACHABLE();
 }
@@ -293,8 +366,18 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
   }
   const uint64_t ended = cache_.ended();
   Trap trap;
-  const uint64_t value = slow_access(info, address, &trap);
-  if (trap) {
+  uint64_t value = 0;
+  bool left = false;
+  if (static_cast<SiteKind>(info.kind) == SiteKind::kHelper) left = slow_helper(info, address, &value, &trap);
+  else value = slow_access(info, address, &trap);
+  if (left) {
+    status = x86_64::kSlowLeave;
+  } else if (trap.cause == Exception::kIllegalInst) {
+    interpret_next_ = true;
+    f.budget -= info.count - 1;
+    bql_unlock();
+    return x86_64::kSlowLeave;
+  } else if (trap) {
     in_.take_trap(trap);
     status = x86_64::kSlowLeave;
   } else if (info.destination < kTempBase) {

@@ -51,6 +51,7 @@ class Jit {
   void enter(const uint8_t* code);
   void leave_fp();
   void enter_fp();
+  bool slow_helper(const SiteInfo& info, uint64_t address, uint64_t* value, Trap* trap);
   bool misses_often(const SiteInfo& info);
   uint64_t slow(const SiteInfo& info, uint64_t address);
   uint64_t slow_access(const SiteInfo& info, uint64_t address, Trap* trap);
@@ -60,6 +61,7 @@ class Jit {
   TbCache& cache_;
   const int64_t reserve_;
   uint64_t argument_ = 0;
+  bool interpret_next_ = false;  // the slow path found an illegal instruction
 };
 
 }  // namespace monochord

@@ -96,6 +96,8 @@ void TbCache::make_layout(RiscvCpu& hart) {
   l.stval = at(&s.stval);
   l.stvec = at(&s.stvec);
   l.satp = at(&s.satp);
+  l.menvcfg = at(&s.menvcfg);
+  l.senvcfg = at(&s.senvcfg);
   l.reservation_addr = at(&s.reservation_addr);
   l.reservation_value = at(&s.reservation_value);
   l.reservation_epoch = at(&s.reservation_epoch);
@@ -186,7 +188,7 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
   tb->next_page = unit.straddles ? next : nullptr;
   tb->insn_count = static_cast<uint16_t>(unit.insn_count);
   tb->granules = unit.granules;
-  x86_64::UnitEmitter emitter(half.code, half.code_end, unit, layout_, thunks_, options_, slots_[mode], page, *tb, reinterpret_cast<TbExit*>(half.meta));
+  x86_64::UnitEmitter emitter(half.code, half.code_end, unit, layout_, thunks_, options_, slots_, page, *tb, reinterpret_cast<TbExit*>(half.meta));
   emitter.emit(grouped && options_.groups);
   half.meta += tb->exit_count * sizeof(TbExit);
   half.meta = emitter.store_sites(half.meta);

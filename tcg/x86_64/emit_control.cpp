@@ -30,8 +30,8 @@ const UnitEmitter::Handler UnitEmitter::kHandlers[] = {
 };
 
 UnitEmitter::UnitEmitter(uint8_t* begin, uint8_t* end, const Unit& unit, const FrameLayout& layout, const Thunks& thunks, const JitOptions& options,
-                         SlotAllocator& slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits)
-    : e_(begin, end), u_(unit), l_(layout), thunks_(thunks), options_(options), slots_(slots), hints_(hints), tb_(tb), exits_(exits) {
+                         SlotAllocator* slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits)
+    : e_(begin, end), u_(unit), l_(layout), thunks_(thunks), options_(options), slots_(slots), mode_(unit.mode), hints_(hints), tb_(tb), exits_(exits) {
   static_assert(std::size(kHandlers) == static_cast<size_t>(UopCode::kCount));
 }
 
@@ -91,7 +91,7 @@ void UnitEmitter::jump_through_cache() {
   }
   e_.rorx(ecx, eax, 29);
   e_.and_(ecx, static_cast<int64_t>(l_.jump_index_mask) << 4);
-  e_.add(rcx, frame(l_.jump_table + 8 * u_.mode));
+  e_.add(rcx, frame(l_.jump_table + 8 * mode_));
   e_.cmp(rax, ptr(rcx));
   e_.jcc_near(Condition::kNe, thunks_.exit[static_cast<int>(JitExit::kJump)]);
   e_.jmp(qword_ptr(rcx, 8));
@@ -99,7 +99,7 @@ void UnitEmitter::jump_through_cache() {
 
 // `field` is a jump's rel32 that has been emitted already.
 void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
-  if (target == u_.start && options_.chain && !u_.straddles) {
+  if (target == u_.start && options_.chain && !u_.straddles && mode_ == u_.mode) {
     Emitter::patch(field, loop_);
     return;
   }
@@ -109,13 +109,14 @@ void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
     exit.field = field;
     exit.from = &tb_;
     exit.target = static_cast<uint16_t>(target);
-    exit.mode = u_.mode;
+    exit.mode = mode_;
     Stub& stub = new_stub(Stub::Kind::kExit, field);
     stub.exit = &exit;
     return;
   }
   Stub& stub = new_stub(Stub::Kind::kFar, field);
   stub.target = target;
+  stub.info.mode = mode_;
 }
 
 Condition UnitEmitter::compare(const Uop& u) {
@@ -162,7 +163,7 @@ void UnitEmitter::emit_jump(const Uop& u) {
   count_down(u_.insn_count - counted_);
   counted_ = u_.insn_count;
   stopped_ = true;
-  if (links_direct(u.imm) || (u.imm == u_.start && options_.chain)) {
+  if (links_direct(u.imm) || (u.imm == u_.start && options_.chain && mode_ == u_.mode)) {
     if (u_.straddles) {
       // Its successor is on another page.
     } else {
@@ -244,6 +245,7 @@ void UnitEmitter::emit_stubs() {
       case Stub::Kind::kFar:
         e_.mov(rax, frame(l_.page_va));
         if (stub.target != 0) e_.add(rax, stub.target);
+        mode_ = stub.info.mode;
         jump_through_cache();
         break;
       case Stub::Kind::kInterpret:

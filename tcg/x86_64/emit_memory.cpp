@@ -26,7 +26,7 @@ SiteInfo UnitEmitter::site_info(const Uop& u, SiteKind kind) {
   info.mem_op = static_cast<uint8_t>(u.size);
   info.kind = static_cast<uint8_t>(kind);
   info.sub = u.sub;
-  info.mode = u_.mode;
+  info.mode = mode_;
   info.destination = u.dst;
   info.imm = u.imm;
   return info;
@@ -58,7 +58,7 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
     e_.lea(rax, ptr(base, first));
     e_.rorx(ecx, eax, 8);
     e_.and_(ecx, static_cast<int64_t>(l_.tlb_index_mask) << 4);
-    e_.add(rcx, frame((is_store ? l_.write_table : l_.read_table) + 8 * u_.mode));
+    e_.add(rcx, frame((is_store ? l_.write_table : l_.read_table) + 8 * mode_));
     e_.sub(rax, ptr(rcx));
     if (alignment == Alignment::kNatural) {
       // Bytes off the end of the page are off alignment too: one comparison less than it seems.
@@ -92,8 +92,8 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
     return {base, false, imm};
   }
   const uint32_t per_half = l_.slots_per_mode / 2;
-  const uint32_t number = (slots_.next[half]++ % per_half) * 2 + static_cast<uint32_t>(half);
-  const uint32_t in_array = u_.mode * l_.slots_per_mode + number;
+  const uint32_t number = (slots_[mode_].next[half]++ % per_half) * 2 + static_cast<uint32_t>(half);
+  const uint32_t in_array = mode_ * l_.slots_per_mode + number;
   info.slot = l_.slots + kSlotBytes * static_cast<int32_t>(in_array);
   info.misses = l_.slot_misses + 4 * static_cast<int32_t>(in_array);
   if (member) group_addend_[u.group] = info.slot + 8;
@@ -358,14 +358,13 @@ void UnitEmitter::emit_site_stub(Stub& stub) {
   const Uop& u = *stub.uop;
   const SiteKind kind = static_cast<SiteKind>(stub.info.kind);
   if (u.code != UopCode::k_load && u.code != UopCode::k_load_reserved) emit_value_for_slow_path(u);
-  if (kind != SiteKind::kHelper) {
-    const Gpr64 base = read(u.a, rax);
-    e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm)));
-  }
+  const Gpr64 base = read(u.a, rax);
+  if (kind == SiteKind::kHelper) move(rax, base);
+  else e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm)));
   const bool refills = stub.info.slot != -1;
   const bool is_store = kind != SiteKind::kLoad && kind != SiteKind::kLoadReserved;
   if (!refills) stub.info.slot = 0;
-  e_.call_near(refills ? thunks_.miss[u_.mode][is_store] : thunks_.slow);
+  e_.call_near(refills ? thunks_.miss[stub.info.mode][is_store] : thunks_.slow);
   e_.jmp_near(stub.resume);
   uint8_t* const at = e_.cursor();
   memcpy(at, &stub.info, sizeof stub.info);
@@ -382,7 +381,7 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
   if (stub.info.slot != -1) {
     e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm) + stub.info.base_offset));
     stub.info.kind = static_cast<uint8_t>(SiteKind::kGroup);
-    e_.call_near(thunks_.group[u_.mode][is_store]);
+    e_.call_near(thunks_.group[stub.info.mode][is_store]);
     e_.jmp_near(stub.resume);
     uint8_t* const at = e_.cursor();
     memcpy(at, &stub.info, sizeof stub.info);
@@ -393,7 +392,5 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
   e_.mov(eax, stub.info.offset);
   e_.jmp_near(thunks_.exit[static_cast<int>(JitExit::kNoGroup)]);
 }
-
-void UnitEmitter::emit_call_helper(const Uop& u) { emit_interpret(u); }
 
 }  // namespace monochord::x86_64

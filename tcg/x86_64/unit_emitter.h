@@ -35,7 +35,7 @@ class UnitEmitter {
   static constexpr int kBytesMax = 96 << 10;
   static constexpr int kExitsMax = 3 * kUnitInsnsMax + 4;
   UnitEmitter(uint8_t* begin, uint8_t* end, const Unit& unit, const FrameLayout& layout, const Thunks& thunks, const JitOptions& options,
-              SlotAllocator& slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits);
+              SlotAllocator* slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits);
 
   // Emits everything; tb's entries and exits are set. `grouped`: base-register groups are used.
   void emit(bool grouped);
@@ -99,7 +99,11 @@ class UnitEmitter {
   // Where the access of the stubs from number `first` on is (a fault there is a miss), and where the code behind it goes on.
   void set_access(int first);
   void set_after(int first);
+  // --- system (emit_system.cpp) ---
   void emit_call_helper(const Uop& u);
+  bool emit_csr(const Uop& u);
+  void emit_cbo_zero(const Uop& u);
+  void call_slow_path(const Uop& u);
   // --- control (emit_control.cpp) ---
   void emit_entries();
   void emit_branch(const Uop& u);
@@ -154,7 +158,8 @@ class UnitEmitter {
   const FrameLayout& l_;
   const Thunks& thunks_;
   const JitOptions& options_;
-  SlotAllocator& slots_;
+  SlotAllocator* slots_;            // by mode
+  uint8_t mode_;                    // of data accesses now: SUM may change inside a unit
   const SiteHints& hints_;
   TranslationBlock& tb_;
   TbExit* exits_;

@@ -30,7 +30,6 @@ struct TranslationBlock {
   uint64_t granules = 0;           // 64-byte pieces of the page that it was made from
   TbPage* page = nullptr;
   TbPage* next_page = nullptr;        // of an instruction that straddles both
-  TranslationBlock* hash_next = nullptr;
   TranslationBlock* page_next = nullptr;
   TbExit* incoming = nullptr;
   TbExit* exits = nullptr;

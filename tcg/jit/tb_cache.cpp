@@ -131,10 +131,35 @@ TbPage* TbCache::page(uint64_t paddr, uint8_t* host) {
 
 // --- units --------------------------------------------------------------------------------------------------------------------
 TranslationBlock* TbCache::find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next) {
-  for (TranslationBlock* tb = bucket(page.paddr | offset, mode); tb != nullptr; tb = tb->hash_next) {
-    if (tb->page == &page && tb->start == offset && tb->mode == mode && tb->grouped == grouped && (!tb->straddles || tb->next_page == next)) return tb;
+  const uint64_t key = key_of(page.paddr | offset, mode, grouped);
+  for (size_t at = place_of(key); hash_[at].key != 0; at = (at + 1) % kHashSize) {
+    if (hash_[at].key != key) continue;
+    TranslationBlock* const tb = hash_[at].tb;
+    if (!tb->straddles || tb->next_page == next) return tb;
   }
   return nullptr;
+}
+
+void TbCache::enter(TranslationBlock& tb) {
+  const uint64_t key = key_of(tb.page_paddr | tb.start, tb.mode, tb.grouped);
+  size_t at = place_of(key);
+  while (hash_[at].key != 0) at = (at + 1) % kHashSize;
+  hash_[at] = {key, &tb};
+  hashed_++;
+}
+
+// What stands behind it moves up, so that no search ends early.
+void TbCache::remove(TranslationBlock& tb) {
+  size_t hole = place_of(key_of(tb.page_paddr | tb.start, tb.mode, tb.grouped));
+  while (hash_[hole].tb != &tb || hash_[hole].key == 0) hole = (hole + 1) % kHashSize;
+  for (size_t at = (hole + 1) % kHashSize; hash_[at].key != 0; at = (at + 1) % kHashSize) {
+    const size_t wanted = place_of(hash_[at].key);
+    if ((at - wanted) % kHashSize < (at - hole) % kHashSize) continue;
+    hash_[hole] = hash_[at];
+    hole = at;
+  }
+  hash_[hole] = {};
+  hashed_--;
 }
 
 TranslationBlock* TbCache::get(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next) {
@@ -144,7 +169,7 @@ TranslationBlock* TbCache::get(TbPage& page, uint16_t offset, uint8_t mode, bool
 
 void TbCache::make_room() {
   Half& half = halves_[current_];
-  if (half.code_end - half.code > x86_64::UnitEmitter::kBytesMax && half.meta_end - half.meta > static_cast<ptrdiff_t>(kMetaMax)) return;
+  if (hashed_ < kHashSize * 3 / 4 && half.code_end - half.code > x86_64::UnitEmitter::kBytesMax && half.meta_end - half.meta > static_cast<ptrdiff_t>(kMetaMax)) return;
   current_ ^= 1;
   Half& other = halves_[current_];
   if (!other.tbs.empty()) {
@@ -197,9 +222,7 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
   half.code = emitter.cursor();
   half.tbs.push_back(tb);
 
-  TranslationBlock*& head = bucket(page.paddr | offset, mode);
-  tb->hash_next = head;
-  head = tb;
+  enter(*tb);
   tb->page_next = page.tbs;
   page.tbs = tb;
   const auto protect = [&](TbPage& p, uint64_t granules) {
@@ -248,10 +271,8 @@ void TbCache::end(TranslationBlock& tb) {
     exit.to = nullptr;
     x86_64::Emitter::patch(exit.field, exit.stub);
   }
-  TranslationBlock** at = &bucket(tb.page_paddr | tb.start, tb.mode);
-  while (*at != &tb) at = &(*at)->hash_next;
-  *at = tb.hash_next;
-  at = &tb.page->tbs;
+  remove(tb);
+  TranslationBlock** at = &tb.page->tbs;
   while (*at != &tb) at = &(*at)->page_next;
   *at = tb.page_next;
   if (tb.straddles) std::erase(tb.next_page->straddlers, &tb);

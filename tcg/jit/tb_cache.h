@@ -96,7 +96,12 @@ class TbCache {
     uint8_t *meta_begin, *meta, *meta_end;
     std::vector<TranslationBlock*> tbs;
   };
-  static constexpr size_t kHashSize = 1 << 15;
+  // Open addressing: a look-up is one cache line. Twice as many places as units fit into the largest usual cache.
+  static constexpr size_t kHashSize = 1 << 17;
+  struct HashEntry {
+    uint64_t key;  // 0: empty
+    TranslationBlock* tb;
+  };
   static constexpr size_t kFilterBits = 1 << 16;
 
   TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu& hart);
@@ -107,7 +112,10 @@ class TbCache {
     const auto found = pages_.find(paddr >> 12);
     return found == pages_.end() ? nullptr : found->second.get();
   }
-  TranslationBlock*& bucket(uint64_t paddr, uint8_t mode) { return hash_[(paddr >> 1 ^ paddr >> 13 ^ uint64_t{mode} << 11) % kHashSize]; }
+  static uint64_t key_of(uint64_t paddr, uint8_t mode, bool grouped) { return paddr << 4 | uint64_t{mode} << 1 | uint64_t{grouped} << 3 | 1; }
+  static size_t place_of(uint64_t key) { return (key * 0x9e3779b97f4a7c15) >> 47; }
+  void enter(TranslationBlock& tb);
+  void remove(TranslationBlock& tb);
   TranslationBlock* find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next);
   TranslationBlock* make(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next);
   void make_room();
@@ -126,7 +134,8 @@ class TbCache {
   int current_ = 0;
   x86_64::SlotAllocator slots_[kTlbModes] = {};
   std::vector<RiscvCpu*> harts_;
-  std::vector<TranslationBlock*> hash_;
+  std::vector<HashEntry> hash_;
+  size_t hashed_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<TbPage>> pages_;
   uint64_t filter_[kFilterBits / 64] = {};
   bool any_stale_ = false;

@@ -45,11 +45,39 @@ void UnitEmitter::emit(bool grouped) {
     if (u.dead) continue;
     // Temporaries end with their instruction.
     if (i > 0 && u.insn != u_.uops[i - 1].insn) busy_[rax.index] = busy_[rcx.index] = false;
+    if (!keeps_rcx(u)) rcx_group_ = 0;
     (this->*kHandlers[static_cast<size_t>(u.code)])(u);
   }
   CHECK(stopped_);
   emit_stubs();
   tb_.end = e_.cursor();
+}
+
+// Arithmetic whose only scratch register is rax, and the accesses that left rcx what it is.
+bool UnitEmitter::keeps_rcx(const Uop& u) const {
+  if (is_temp(u.a) || is_temp(u.b) || is_temp(u.dst)) return false;
+  switch (u.code) {
+    case UopCode::k_mov:
+    case UopCode::k_movi:
+    case UopCode::k_pcrel:
+    case UopCode::k_add:
+    case UopCode::k_sub:
+    case UopCode::k_and:
+    case UopCode::k_or:
+    case UopCode::k_xor:
+    case UopCode::k_sext32:
+    case UopCode::k_zext32:
+    case UopCode::k_load:
+      return true;
+    case UopCode::k_store:
+      return !in_memory(u.b);
+    case UopCode::k_sll:
+    case UopCode::k_srl:
+    case UopCode::k_sra:
+      return u.b == kConstOperand;
+    default:
+      return false;
+  }
 }
 
 void UnitEmitter::emit_entries() {

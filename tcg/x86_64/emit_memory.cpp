@@ -40,7 +40,8 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
   const int half = is_store ? 1 : 0;
   const bool member = grouped_ && u.group != 0 && kind <= SiteKind::kStore;
   if (member && !u.group_head) {
-    e_.mov(rcx, frame(group_addend_[u.group]));
+    if (rcx_group_ != u.group) e_.mov(rcx, frame(group_addend_[u.group]));
+    rcx_group_ = u.group;
     return {base, false, imm};
   }
   SiteInfo info = site_info(u, kind);
@@ -52,6 +53,7 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
     info.limit = 4096 - (group.high - group.low);
     info.base_offset = group.low - imm;
   }
+  rcx_group_ = member ? u.group : 0;
   const Stub::Kind kind_of_stub = member ? Stub::Kind::kGroup : Stub::Kind::kSite;
   if (form_a) {
     if (member && base == rax) e_.mov(frame(l_.temp), rax);
@@ -195,6 +197,7 @@ void UnitEmitter::emit_store(const Uop& u) {
   if (!in_memory(u.b)) set_access(stub);
   else e_.mov(rcx, frame(x_at(u.b)));
   if (in_memory(u.b)) {
+    rcx_group_ = 0;
     set_access(stub);
     const Mem at = ptr(rax);
     switch (size_of(u.size)) {

@@ -169,6 +169,8 @@ class UnitEmitter {
   uint8_t* loop_ = nullptr;         // where a branch to the unit's own start goes
   uint8_t temp_host_[kTempsMax] = {};
   bool busy_[16] = {};
+  int rcx_group_ = 0;               // the group whose addend is in rcx; 0: none
+  bool keeps_rcx(const Uop& u) const;
   int32_t group_addend_[256];       // where the addend of each group is
   int stub_count_ = 0;
   static constexpr int kStubsMax = 8 * kUnitInsnsMax;

@@ -4,4 +4,5 @@ set(CORE_MEMORY_SOURCES
   memory_region.cpp flat_view.cpp address_space.cpp mtree.cpp
   fdt.cpp
   file_image.cpp loader.cpp loader_elf.cpp loader_gzip.cpp loader_place.cpp
+  symbols.cpp
   trace.cpp trace_text.cpp)

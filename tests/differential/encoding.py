@@ -34,6 +34,11 @@ SEPC, SENVCFG, STVEC, SIE, SATP, SSTATUS = 0x141, 0x10a, 0x105, 0x104, 0x180, 0x
 MSTATUS, MEPC, MIE, MIP = 0x300, 0x341, 0x304, 0x344
 COUNTERS = (0xc00, 0xc02, 0xb00, 0xb02)          # cycle, instret, mcycle, minstret
 
+NOP, FENCE_I, ECALL, SRET, MRET = 0x13, 0x100f, 0x73, 0x10200073, 0x30200073
+# opcode, funct3, bytes; integer ones first
+LOADS = ((0x03, 0, 1), (0x03, 1, 2), (0x03, 2, 4), (0x03, 3, 8), (0x03, 3, 8), (0x03, 4, 1), (0x03, 5, 2), (0x03, 6, 4), (0x07, 2, 4), (0x07, 3, 8))
+STORES = ((0x23, 0, 1), (0x23, 1, 2), (0x23, 2, 4), (0x23, 3, 8), (0x23, 3, 8), (0x27, 2, 4), (0x27, 3, 8))
+
 FIELDS = {'rd': (7, 5), 'rs1': (15, 5), 'rs2': (20, 5), 'rs3': (27, 5), 'rm': (12, 3), 'funct3': (12, 3)}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from encoding import load_table  # noqa: E402
-from program import RECORD_SIZE, Program  # noqa: E402
+from program import Program  # noqa: E402
 from shapes import SHAPES, build  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +28,7 @@ class Image:
         self.programs, self.texts, self.places, self.records = [], [], [], []
         self.at = TEXT
 
-    def fits(self, program, text):
+    def fits(self, program, text):                           # the page behind a spread program is not the program's
         pages = len(text) // 4096 + 1
         return not program.spread or pages <= program.tail_page
 
@@ -74,8 +74,8 @@ class Image:
 def runtime(folder):
     """Assembles it; returns its bytes."""
     elf, flat = Path(folder) / 'runtime', Path(folder) / 'runtime.bin'
-    subprocess.run(['riscv64-linux-gnu-gcc', '-march=rv64gc', '-mabi=lp64d', '-nostdlib', '-nostartfiles', '-static', '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments',
-                    '-T', str(HERE / 'link.ld'), '-o', str(elf), str(HERE / 'runtime.S')], check=True)
+    subprocess.run(['riscv64-linux-gnu-gcc', '-march=rv64gc', '-mabi=lp64d', '-nostdlib', '-nostartfiles', '-static', '-Wl,--build-id=none',
+                    '-Wl,--no-warn-rwx-segments', '-T', str(HERE / 'link.ld'), '-o', str(elf), str(HERE / 'runtime.S')], check=True)
     subprocess.run(['riscv64-linux-gnu-objcopy', '-O', 'binary', str(elf), str(flat)], check=True)
     return flat.read_bytes() + bytes(16384)                  # .bss
 

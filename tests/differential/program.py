@@ -2,8 +2,9 @@
 import struct
 from contextlib import contextmanager
 
-from encoding import (ALU, FP, CSR_ABSENT, CSR_READ, CSR_WRITE, SENVCFG, SEPC, SIE, SPECIAL_F32, SPECIAL_F64, SPECIAL_INTS, STVEC,
-                      TABLE, branch_offset, c_branch_offset, c_jump_offset, high_part, i_type, jump_offset, put, s_type)
+from encoding import (ALU, FP, CSR_ABSENT, CSR_READ, CSR_WRITE, MSTATUS, SATP, SENVCFG, SEPC, SIE, SPECIAL_F32, SPECIAL_F64,
+                      SPECIAL_INTS, SSTATUS, STVEC, TABLE, branch_offset, c_branch_offset, c_jump_offset, high_part, i_type, jump_offset, put,
+                      r_type, s_type)
 
 DATA, DATA_VA, PAGES, LEAFS = 0x80800000, 0x40000000, 16, 32
 TABLES, CODE_VA, CODE_WINDOW, IMAGE_WINDOW = 0x80700000, 0x40200000, 0x100000, 0x40000000
@@ -32,7 +33,8 @@ class Label:
 class Item:
     """A piece of the program. `kind` says how `word` is completed once addresses are known:
     raw; b, j, cj, cb: the distance to `target`; hi, lo_i, lo_s: auipc to `target` and what takes its low part (`pair`: index of the auipc);
-    alias, alias_lo: lui and store of where the data area shows `target`; offset: 32 bits with the distance of `target` from the entry; gap: up to the offset `word` in a page; bytes: `word` is a bytes object."""
+    alias, alias_lo: lui and store of where the data area shows `target`; offset: 32 bits with the distance of `target` from the entry;
+    gap: up to the offset `word` in a page; bytes: `word` is a bytes object."""
     __slots__ = ('kind', 'size', 'word', 'target', 'pair', 'limit', 'group')
 
     def __init__(self, kind, size, word, target=None, pair=None, limit=None, group=None):
@@ -121,8 +123,8 @@ class Program:
 
     @contextmanager
     def together(self, group=None, fixed=False):
-        """Items that only make sense in this order from the first on. A shrunk program has all items of a group or none (`group`: more items for one that
-        began earlier); it keeps the `fixed` ones, or it might not end."""
+        """Items that only make sense in this order from the first on. A shrunk program has all items of a group or none (`group`: more items for one
+        that began earlier); it keeps the `fixed` ones, or it might not end."""
         if self.group is not None:
             yield self.group
             return
@@ -159,6 +161,16 @@ class Program:
         low = value & 0xfff
         if low or self.rng.random() < 0.3:
             self.emit(i_type(0x1b, 0, register, register, low))
+
+    def load_address(self, register, value):
+        """As above, of 32 bits without sign."""
+        self.load_constant(register, value)
+        if value >> 31:
+            if self.rng.random() < 0.5:
+                self.emit(r_type(0x3b, 0, 4, register, register, 0))          # zext.w
+            else:
+                self.emit(i_type(0x13, 1, register, register, 32))
+                self.emit(i_type(0x13, 5, register, register, 32))
 
     def address_of(self, register, label):
         pair = len(self.code)
@@ -259,6 +271,8 @@ class Program:
             csr = 0x140
         if self.rng.random() < 0.35:
             csr = self.rng.choice(list(CSR_READ.values()))
+            if csr in (SSTATUS, MSTATUS) and self.shape in ('fp', 'mode'):
+                csr = SATP                                   # QEMU and we may differ in FS
             word = (2 << 12) | 0x73 if self.rng.random() < 0.9 else word
             if csr < 0xc00 and csr not in CSR_ABSENT:
                 word = (2 << 12) | 0x73                      # these may be written: only read them

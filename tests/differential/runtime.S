@@ -1,9 +1,9 @@
-# The runtime around the random programs: for each one it builds page tables and data pages, sets the registers, runs the program in its mode and prints
-# its final state on the UART. Traps are logged and the instruction is skipped, so one program sees many.
+# The runtime around the random programs: for each one it builds page tables and data pages, sets the registers, runs the program in its mode and
+# prints its final state on the UART. Traps are logged and the instruction is skipped, so one program sees many.
 #
 # image.py puts the programs behind it: at PROGRAMS two words, the first program's number and the one after the last, then the records (the RECORD_*
-# offsets below). What is printed, all in hex: "P n", then "x", "f", "c" (fcsr, mstatus.FS/SD), "t" (traps: cause, pc offset, tval), "m" (hash of the data
-# pages), "a" (of the page tables: A and D bits), "p" (of the program's own bytes), "s" (of the traps that S mode handled). At the end "E".
+# offsets below). What is printed, all in hex: "P n", then "x", "f", "c" (fcsr, mstatus.FS/SD), "t" (traps: cause, pc offset, tval), "m" (hash of the
+# data pages), "a" (of the page tables: A and D bits), "p" (of the program's own bytes), "s" (of the traps that S mode handled). At the end "E".
 
 .equ PROGRAMS,    0x80100000
 .equ TABLES,      0x80700000     # Sv39, a page each: root, middle, leaf of space A; the same of space B; the leaf table of the programs' own pages

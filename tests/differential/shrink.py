@@ -17,14 +17,14 @@ def without(program, text, groups):
     return bytes(out)
 
 
-def try_all(program, record, text, candidates, executors, runtime, folder, seconds):
-    """Runs variants in one image; returns those that differ. `record` makes a record for a place."""
+def try_all(program, text, candidates, executors, runtime, folder, seconds):
+    """Runs variants in one image; returns those that differ."""
     image = Image()
     for groups in candidates:
         variant = copy.copy(program)
         image.at = (image.at + 4095 & ~4095) + program.start_offset
         image.add(variant, without(program, text, groups))
-        image.records.append(record(image.places[-1]))
+        image.records.append(variant.record_at(image.places[-1]))
     path = folder / 'shrink'
     image.write(runtime, path)
     found, problems = run(executors, path, folder, seconds)
@@ -33,9 +33,9 @@ def try_all(program, record, text, candidates, executors, runtime, folder, secon
     return [c for i, c in enumerate(candidates) if difference(executors, found, i, image.programs[i])]
 
 
-def shrink(program, record, text, executors, runtime, folder, seconds):
+def shrink(program, text, executors, runtime, folder, seconds):
     """The groups that can go, or None where the program alone, in an image of its own, does not differ."""
-    attempt = lambda candidates: try_all(program, record, text, candidates, executors, runtime, folder, seconds)
+    attempt = lambda candidates: try_all(program, text, candidates, executors, runtime, folder, seconds)
     gone = frozenset()
     if not attempt([gone]):
         return None

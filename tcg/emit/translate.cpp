@@ -53,6 +53,7 @@ void build_unit(Unit& unit, const UnitRequest& request, const CpuConfig& config)
   unit.mode = request.mode;
   unit.uses_fp = unit.straddles = false;
   unit.strict_fencei = config.strict_fencei;
+  unit.has_f = config.has(Ext::kF);
   unit.uop_count = unit.insn_count = 0;
   unit.granules = 0;
   std::bitset<2048> visited;

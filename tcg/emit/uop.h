@@ -71,6 +71,7 @@ struct Unit {
   bool uses_fp = false;
   bool straddles = false;    // its one instruction reaches into the next page
   bool strict_fencei = false;
+  bool has_f = true;         // the configuration's F extension
   int uop_count = 0;
   int insn_count = 0;
   uint64_t granules = 0;     // 64-byte pieces of the page that its instructions lie in

@@ -17,7 +17,7 @@ constexpr unsigned kSatpAsidShift = 44;
 constexpr uint64_t empty_tag(unsigned slot) { return slot == 0 ? 4096 : 0; }
 // As an address it isn't even one of an instruction.
 constexpr uint64_t empty_va(unsigned slot) { return slot == 0 ? 1 : 0; }
-static_assert(Tlb::jump_index(1) == 0 && Tlb::jump_index(0) == 0, "va 0 belongs into slot 0 alone");
+static_assert(Tlb::jump_index(kTlbS, 1) == 0 && Tlb::jump_index(kTlbS, 0) == 0, "va 0 belongs into slot 0 alone");
 
 // kEmptySlot can't be translated: bits 63 to 56 (Sv57's sign and above) differ, and physical addresses end below it.
 static_assert((Tlb::kEmptySlot & Tlb::kPageMask) == 0 && (Tlb::kEmptySlot >> 56) != 0 && (Tlb::kEmptySlot >> 56) != 0xff);
@@ -27,12 +27,16 @@ void clear(FetchEntry* table, unsigned slot) { table[slot] = {empty_tag(slot), n
 void clear(JumpEntry* table, unsigned slot) { table[slot] = {empty_va(slot), nullptr}; }
 
 // Calls function(slot) for each slot of the segments in `touched`.
+template <typename Function>
+void for_each_slot(unsigned segment, uint64_t touched, Function function) {
+  for (; touched != 0; touched &= touched - 1) {
+    const unsigned first = static_cast<unsigned>(std::countr_zero(touched)) * segment;
+    for (unsigned slot = first; slot < first + segment; slot++) function(slot);
+  }
+}
 template <unsigned kSegment, typename Function>
 void for_each_slot(uint64_t touched, Function function) {
-  for (; touched != 0; touched &= touched - 1) {
-    const unsigned first = static_cast<unsigned>(std::countr_zero(touched)) * kSegment;
-    for (unsigned slot = first; slot < first + kSegment; slot++) function(slot);
-  }
+  for_each_slot(kSegment, touched, function);
 }
 
 template <unsigned kSegment, typename Entry>
@@ -71,7 +75,7 @@ void Tlb::LargeLeaves::add(Range range) {
 
 // --- contexts -------------------------------------------------------------------------------------------------------------
 Tlb::ContextPtr Tlb::make_context(TlbMode mode, unsigned holder) {
-  void* memory = calloc(1, sizeof(Context));
+  void* memory = calloc(1, sizeof(Context) + (jump_entries(mode) - kJumpEntries) * sizeof(JumpEntry));
   CHECK_MSG(memory != nullptr, "no memory for a TLB");
   ContextPtr context(static_cast<Context*>(memory));
   context->mode = mode;
@@ -207,11 +211,10 @@ void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code) {
   const Context& fetch = *context_[mode == kTlbSumS ? kTlbS : mode];
   DCHECK(fetch.tables.fetch[index(va)].tag == (va & ~kPageMask));
   context.used = true;
-  context.any_local |= fetch.any_local;
-  context.touched[kJump] |= uint64_t{1} << (jump_index(va) / kSegmentEntries);
+  context.touched[kJump] |= uint64_t{1} << (jump_index(mode, va) / (jump_entries(mode) / 64));
   context.jump_filter[filter_index(va)] = 1;
   holders_[filter_index(va)] |= context.holder;
-  context.tables.jump[jump_index(va)] = {va, code};
+  context.tables.jump[jump_index(mode, va)] = {va, code};
   if (mode != kTlbSumS) return;
   if (const LargeLeaves::Range* range = fetch.large.find(va)) {
     context.large.add(*range);
@@ -259,7 +262,8 @@ void Tlb::empty_fetch(Context& context) {
 
 void Tlb::empty_jump(Context& context) {
   if (context.touched[kJump] == 0) return;
-  empty_table<kSegmentEntries>(context.tables.jump, context.touched[kJump]);
+  for_each_slot(jump_entries(context.mode) / 64, context.touched[kJump], [&](unsigned slot) { clear(context.tables.jump, slot); });
+  context.touched[kJump] = 0;
   memset(context.jump_filter, 0, sizeof context.jump_filter);
 }
 
@@ -333,11 +337,12 @@ bool Tlb::drop_page(Context& context, uint64_t vaddr) {
 }
 
 void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
-  // A page's addresses have one half of the indices.
-  static_assert(kJumpEntries == 4096 && kSegmentEntries == 64);
-  const uint64_t half = jump_index(vaddr & ~kPageMask) == 0 ? 0xffffffff : uint64_t{0xffffffff} << 32;
+  // A page's 2048 addresses follow each other.
+  const unsigned segment = jump_entries(context.mode) / 64;
+  const unsigned first = jump_index(context.mode, vaddr & ~kPageMask) / segment;
+  const uint64_t of_page = ((uint64_t{1} << (2048 / segment)) - 1) << first;
   bool others = false;
-  for_each_slot<kSegmentEntries>(context.touched[kJump] & half, [&](unsigned slot) {
+  for_each_slot(segment, context.touched[kJump] & of_page, [&](unsigned slot) {
     const JumpEntry& entry = context.tables.jump[slot];
     if (entry.code == nullptr || filter_index(entry.va) != filter_index(vaddr)) return;
     if ((entry.va ^ vaddr) <= kPageMask) {

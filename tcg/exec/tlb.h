@@ -53,7 +53,9 @@ enum TlbMode : uint8_t { kTlbU = 0, kTlbS = 1, kTlbSumS = 2, kTlbM = 3, kTlbMode
 class Tlb {
  public:
   static constexpr unsigned kEntries = 4096;      // a mode and direction; direct mapped by page number
-  static constexpr unsigned kJumpEntries = 4096;  // direct mapped by (va >> 1)
+  static constexpr unsigned kJumpEntries = 4096;       // direct mapped by (va >> 1)
+  static constexpr unsigned kJumpEntriesOfS = 1 << 15; // one context for all of a kernel, which jumps to more places than a process
+  static constexpr unsigned jump_entries(TlbMode mode) { return mode == kTlbS ? kJumpEntriesOfS : kJumpEntries; }
   static constexpr unsigned kSiteSlots = 4096;    // a mode
   static constexpr unsigned kFilterBytes = 4096;  // by page number
   static constexpr unsigned kSpaces = 16;         // address spaces that have contexts at a time
@@ -63,10 +65,10 @@ class Tlb {
     TlbEntry read[kEntries];
     TlbEntry write[kEntries];
     FetchEntry fetch[kEntries];
-    JumpEntry jump[kJumpEntries];
     // Physical pages behind the entries, for reservations. Valid where the entry is.
     uint64_t read_paddr[kEntries];
     uint64_t write_paddr[kEntries];
+    JumpEntry jump[kJumpEntries];  // the last member: that of S has more of them
   };
 
   // The tables of each mode under the satp of now; changed by select() alone.
@@ -100,7 +102,7 @@ class Tlb {
 
   static constexpr unsigned index(uint64_t vaddr) { return (vaddr >> 12) & (kEntries - 1); }
   static constexpr unsigned filter_index(uint64_t vaddr) { return (vaddr >> 12) & (kFilterBytes - 1); }
-  static constexpr unsigned jump_index(uint64_t va) { return (va >> 1) & (kJumpEntries - 1); }
+  static constexpr unsigned jump_index(TlbMode mode, uint64_t va) { return (va >> 1) & (jump_entries(mode) - 1); }
   static constexpr bool hit(const TlbEntry& entry, uint64_t vaddr, unsigned size) { return vaddr - entry.tag <= 4096 - size; }
 
   // Enters the page of vaddr, which is the 4 KiB at host_page / paddr, for the current address space. leaf_bits: log2 of what the page-table leaf
@@ -176,7 +178,6 @@ class Tlb {
 
   // Made of zeroed memory (make_context), so no initialisers.
   struct Context {
-    Tables tables;
     TlbMode mode;
     uint32_t holder;                // its bit in holders_
     bool used;                      // something was filled since it was emptied
@@ -186,6 +187,7 @@ class Tlb {
     PageSet written, fetched;       // what the write and fetch tables may lead to; also the slots that were copied from them
     uint8_t jump_filter[kFilterBytes];
     uint16_t small[kDirections][64];  // set_entries_for_test: where the entry of each place is
+    Tables tables;                    // last: see Tables::jump
   };
   struct Free {
     void operator()(void* memory) const { free(memory); }

@@ -105,7 +105,8 @@ void CodeCache::forget(CodePage& page, unsigned first, unsigned last) {
 }
 
 TbCache* CodeCache::tb_cache(RiscvCpu& hart) {
-  if (tbs_ == nullptr && jit_options().enabled) tbs_ = TbCache::create(config_, hart);
+  if (!jit_options().enabled) return nullptr;
+  if (tbs_ == nullptr) tbs_ = TbCache::create(config_, hart);
   return tbs_.get();
 }
 

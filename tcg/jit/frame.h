@@ -16,7 +16,7 @@ enum class JitExit : uint32_t {
   kBudget,      // argument: the TranslationBlock, which has not begun
   kInterpret,   // argument: offset in the page of the instruction that the interpreter takes
   kFpOff,       // argument: the TranslationBlock, which needs the FPU on and a rounding mode that the host has
-  kNoGroup,     // argument: offset in the page of an access whose group crosses a page or meets a device
+  kNoGroup,     // argument: the TbExit of an access whose group crosses a page or meets a device; without chaining
   kLeft,        // a slow path ended the run; HartState::pc says where
 };
 
@@ -36,6 +36,7 @@ struct JitFrame {
   uint32_t mxcsr = 0x1f80;     // the guest's, while C++ runs
   uint32_t mxcsr_host = 0x1f80;
   uint32_t exit_reason = 0;
+  uint32_t dirty64 = 0, dirty32 = 0;  // SiteInfo's, of a unit that was left without one; C++ sets them back
   uint32_t fp_ready = 0;       // mstatus.FS is Dirty and frm one that MXCSR has
   // Slots by mode: even numbers for loads, odd ones for stores. Misses since the last look, to find sites that always miss.
   uint32_t slot_misses[kTlbModes][kJitSlots] = {};

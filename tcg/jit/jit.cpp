@@ -79,7 +79,16 @@ void Jit::enter_fp() {
   const HartState& state = cpu_.state;
   JitFrame& f = cpu_.jit;
   f.fp_ready = (state.mstatus & kMstatusFs) == kMstatusFs && state.frm <= 3;
-  f.mxcsr = kMxcsrMasks | mxcsr_flags(state.fflags) | (f.fp_ready ? kMxcsrRounding[state.frm] << 13 : 0);
+  f.mxcsr = kMxcsrMasks | mxcsr_flags(state.fflags) | (state.frm <= 3 ? kMxcsrRounding[state.frm] << 13 : 0);
+}
+
+// The host's NaNs become RISC-V's. Bit n of the masks: f register n may hold one, as a double or as a single.
+void Jit::repair_nans(uint32_t dirty64, uint32_t dirty32) {
+  for (unsigned n = 0; n < 32; n++) {
+    uint64_t& f = cpu_.state.f[n];
+    if ((dirty64 >> n & 1) && (f & ~fpu::kSign64) > 0x7ff0000000000000) f = fpu::kCanonicalNan64;
+    if ((dirty32 >> n & 1) && (f & 0x7fffffff) > 0x7f800000) f = fpu::box32(fpu::kCanonicalNan32);
+  }
 }
 
 void Jit::leave_fp() { cpu_.state.fflags |= fflags_of(cpu_.jit.mxcsr); }
@@ -93,6 +102,8 @@ void Jit::enter(const uint8_t* code) {
   entries++;
   argument_ = cache_.thunks().enter(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias, code);
   leave_fp();
+  if (f.dirty64 | f.dirty32) repair_nans(f.dirty64, f.dirty32);
+  f.dirty64 = f.dirty32 = 0;
   in_.budget = f.budget + f.stolen + reserve_;
   f.stolen = 0;
   exits[f.exit_reason]++;
@@ -124,7 +135,7 @@ TbPage* Jit::fetch_page(uint64_t pc, uint64_t* pc_fault, Trap* trap, bool* whole
 // Code for pc, or null: a trap was taken, or an instruction interpreted. `from_jump`: the jump cache missed it just now.
 const uint8_t* Jit::find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump) {
   if (grouped && !from_jump) {
-    const JumpEntry& entry = cpu_.tlb.current.jump[mode][Tlb::jump_index(pc)];
+    const JumpEntry& entry = cpu_.tlb.current.jump[mode][Tlb::jump_index(static_cast<TlbMode>(mode), pc)];
     if (entry.va == pc) return static_cast<const uint8_t*>(entry.code);
   }
   TranslationBlock* tb = nullptr;
@@ -177,7 +188,7 @@ void Jit::run() {
     if (link != nullptr) {
       // The page is the one that ran: no need to ask where it is.
       bql_lock();
-      TranslationBlock* tb = cache_.get(*link->from->page, link->target, mode, true, nullptr);
+      TranslationBlock* tb = cache_.get(*link->from->page, link->target, mode, link->grouped, nullptr);
       if (tb != nullptr && cache_.evictions() == evictions) cache_.link(*link, *tb);
       code = tb != nullptr ? tb->entry_indirect : nullptr;
       bql_unlock();
@@ -220,7 +231,7 @@ void Jit::run() {
         break;
       }
       case JitExit::kNoGroup:
-        state.pc = f.page_va + (argument_ & 0xffff);
+        state.pc = f.page_va + reinterpret_cast<TbExit*>(argument_)->target;
         grouped = false;
         break;
       case JitExit::kLeft:
@@ -354,6 +365,7 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
   state.pc = f.page_va + info.offset;
   in_.budget = f.budget + f.stolen - info.count + reserve_;
   uint64_t status = x86_64::kSlowDone;
+  if (info.dirty64 | info.dirty32) repair_nans(info.dirty64, info.dirty32);
   bql_lock();
   if (info.slot != 0 && misses_often(info)) {
     f.budget -= info.count - 1;
@@ -361,8 +373,10 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
     return x86_64::kSlowLeave;
   }
   if (static_cast<SiteKind>(info.kind) == SiteKind::kGroup) {
+    status = fill_for_group(info, address);
     bql_unlock();
-    return x86_64::kSlowRetry;
+    if (status == x86_64::kSlowLeave) f.budget -= info.count;
+    return status == x86_64::kSlowLeave ? jump_on() : status;
   }
   const uint64_t ended = cache_.ended();
   Trap trap;
@@ -393,8 +407,40 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
     state.pc = f.page_va + info.next;
     status = x86_64::kSlowLeave;
   }
-  if (status == x86_64::kSlowLeave) f.budget -= info.count;
-  return status;
+  if (status != x86_64::kSlowLeave) return status;
+  f.budget -= info.count;
+  return jump_on();
+}
+
+// A group's head missed: its page is entered into the TLB for the retry. Done: that can't be, each access goes by itself.
+uint64_t Jit::fill_for_group(const SiteInfo& info, uint64_t address) {
+  const unsigned span = static_cast<unsigned>(4096 - info.limit);
+  const bool is_store = info.sub != 0;
+  if ((address & kPageMask) + span > 4096) return x86_64::kSlowDone;
+  const TlbEntry* const table = is_store ? cpu_.tlb.current.write[info.mode] : cpu_.tlb.current.read[info.mode];
+  if (Tlb::hit(table[Tlb::index(address)], address, span)) return x86_64::kSlowRetry;
+  const uint64_t first = address - static_cast<uint64_t>(static_cast<int64_t>(info.base_offset));  // what the head itself accesses
+  const HostAccess at = softmmu_access(cpu_, in_.code(), first, size_of(static_cast<MemOp>(info.mem_op)), is_store ? AccessType::kStore : AccessType::kLoad);
+  if (at.trap) {
+    in_.take_trap(at.trap);
+    return x86_64::kSlowLeave;
+  }
+  return Tlb::hit(table[Tlb::index(address)], address, span) ? x86_64::kSlowRetry : x86_64::kSlowDone;
+}
+
+// The run goes on elsewhere (state.pc). Straight to its code where the jump cache knows it.
+uint64_t Jit::jump_on() {
+  JitFrame& f = cpu_.jit;
+  uint8_t mode;
+  if (cpu_.exit_request || cpu_.leave_after_insn || interpret_next_ || f.budget <= 0 || !usable(&mode)) return x86_64::kSlowLeave;
+  const uint64_t pc = cpu_.state.pc;
+  const JumpEntry& entry = cpu_.tlb.current.jump[mode][Tlb::jump_index(static_cast<TlbMode>(mode), pc)];
+  if (entry.va != pc) return x86_64::kSlowLeave;
+  leave_fp();
+  enter_fp();
+  f.value = pc;
+  f.enter_code = entry.code;
+  return x86_64::kSlowJump;
 }
 
 // --- signals ----------------------------------------------------------------------------------------------------------------------

@@ -50,8 +50,11 @@ class Jit {
   TbPage* fetch_page(uint64_t pc, uint64_t* pc_fault, Trap* trap, bool* whole);
   void enter(const uint8_t* code);
   void leave_fp();
+  void repair_nans(uint32_t dirty64, uint32_t dirty32);
   void enter_fp();
   bool slow_helper(const SiteInfo& info, uint64_t address, uint64_t* value, Trap* trap);
+  uint64_t fill_for_group(const SiteInfo& info, uint64_t address);
+  uint64_t jump_on();
   bool misses_often(const SiteInfo& info);
   uint64_t slow(const SiteInfo& info, uint64_t address);
   uint64_t slow_access(const SiteInfo& info, uint64_t address, Trap* trap);

@@ -18,6 +18,7 @@ struct TbExit {
   uint16_t target = 0;             // offset in the page
   uint8_t mode = 0;
   bool backward = false;           // enters where the budget is looked at
+  bool grouped = true;             // false: to the version of the code in which each access goes by itself
 };
 
 // A host instruction that touches guest memory, and the stub of its site: distances from the unit's first byte.
@@ -62,9 +63,8 @@ struct SiteInfo {
   uint8_t sub;          // AmoOp, Cbo, HelperOp
   uint8_t mode;
   uint8_t destination;  // guest register of the result
-  uint16_t dirty64;     // pinned floating-point registers that may hold a NaN of the host's
-  uint16_t dirty32;     // ... and single results without their NaN box
-  uint16_t spare;
+  uint32_t dirty64;     // floating-point registers that may hold a NaN of the host's, as doubles
+  uint32_t dirty32;     // ... as singles
   int64_t imm;          // CSR arguments
 };
 

@@ -79,6 +79,8 @@ void TbCache::make_layout(RiscvCpu& hart) {
   l.mxcsr_host = at(&j.mxcsr_host);
   l.exit_reason = at(&j.exit_reason);
   l.fp_ready = at(&j.fp_ready);
+  l.dirty64 = at(&j.dirty64);
+  l.dirty32 = at(&j.dirty32);
   l.exit_request = at(&hart.exit_request);
   l.read_table = at(&hart.tlb.current.read);
   l.write_table = at(&hart.tlb.current.write);
@@ -98,12 +100,14 @@ void TbCache::make_layout(RiscvCpu& hart) {
   l.satp = at(&s.satp);
   l.menvcfg = at(&s.menvcfg);
   l.senvcfg = at(&s.senvcfg);
+  l.frm = at(&s.frm);
   l.reservation_addr = at(&s.reservation_addr);
   l.reservation_value = at(&s.reservation_value);
   l.reservation_epoch = at(&s.reservation_epoch);
   l.dma_epoch = at(&hart.dma_epoch);
   l.slots_per_mode = Tlb::kSiteSlots;
-  static_assert(Tlb::kEntries == 4096 && Tlb::kJumpEntries == 4096 && Tlb::kSiteSlots == kJitSlots);
+  for (unsigned mode = 0; mode < kTlbModes; mode++) l.jump_index_mask[mode] = Tlb::jump_entries(static_cast<TlbMode>(mode)) - 1;
+  static_assert(Tlb::kEntries == 4096 && Tlb::kSiteSlots == kJitSlots);
 }
 
 void TbCache::add_hart(RiscvCpu& hart) {

@@ -24,6 +24,9 @@ inline constexpr uint64_t kMstatusUxl = uint64_t{3} << 32;
 inline constexpr uint64_t kMstatusSxl64 = uint64_t{2} << 34;
 inline constexpr uint64_t kMstatusSd = uint64_t{1} << 63;
 
+// What a write of sstatus can change.
+inline constexpr uint64_t kSstatusWritable = kMstatusSie | kMstatusSpie | kMstatusSpp | kMstatusFs | kMstatusSum | kMstatusMxr;
+
 inline constexpr uint64_t kEnvcfgFiom = uint64_t{1} << 0;
 inline constexpr unsigned kEnvcfgCbieShift = 4;
 inline constexpr uint64_t kEnvcfgCbie = uint64_t{3} << kEnvcfgCbieShift;  // 0 traps, 1 flush, 2 reserved, 3 invalidate

@@ -17,7 +17,6 @@ namespace {
 constexpr uint64_t kAllBits = ~uint64_t{0};
 // Exceptions 0..9, 12, 13 and 15. M mode's own ecall can't be delegated: it never comes from below.
 constexpr uint64_t kDelegable = 0xb3ff;
-constexpr uint64_t kSstatusWritable = kMstatusSie | kMstatusSpie | kMstatusSpp | kMstatusFs | kMstatusSum | kMstatusMxr;
 constexpr uint64_t kMstatusWritable = kSstatusWritable | kMstatusMie | kMstatusMpie | kMstatusMpp | kMstatusMprv | kMstatusTvm |
                                       kMstatusTw | kMstatusTsr;
 

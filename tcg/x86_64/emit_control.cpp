@@ -47,6 +47,7 @@ void UnitEmitter::emit(bool grouped) {
     if (i > 0 && u.insn != u_.uops[i - 1].insn) busy_[rax.index] = busy_[rcx.index] = false;
     if (!keeps_rcx(u)) rcx_group_ = 0;
     (this->*kHandlers[static_cast<size_t>(u.code)])(u);
+    if (u.code == UopCode::k_call_helper) fp_.settled = 0;  // it may have cleared NV
   }
   CHECK(stopped_);
   emit_stubs();
@@ -68,6 +69,11 @@ bool UnitEmitter::keeps_rcx(const Uop& u) const {
     case UopCode::k_sext32:
     case UopCode::k_zext32:
     case UopCode::k_load:
+    case UopCode::k_fp2:
+    case UopCode::k_fp3:
+    case UopCode::k_fsqrt:
+    case UopCode::k_fsgn:
+    case UopCode::k_fminmax:
       return true;
     case UopCode::k_store:
       return !in_memory(u.b);
@@ -99,6 +105,8 @@ void UnitEmitter::emit_entries() {
     Stub& stub = new_stub(Stub::Kind::kInterpret, e_.jcc_near(Condition::kE, e_.cursor()));
     stub.target = -2;
     // A loop need not ask again: nothing in a unit turns the FPU off.
+    loop_unboxed_ = e_.cursor();
+    check_singles_of_loop();
     loop_ = e_.cursor();
     check_budget();
   }
@@ -118,7 +126,7 @@ void UnitEmitter::jump_through_cache() {
     return;
   }
   e_.rorx(ecx, eax, 29);
-  e_.and_(ecx, static_cast<int64_t>(l_.jump_index_mask) << 4);
+  e_.and_(ecx, static_cast<int64_t>(l_.jump_index_mask[mode_]) << 4);
   e_.add(rcx, frame(l_.jump_table + 8 * mode_));
   e_.cmp(rax, ptr(rcx));
   e_.jcc_near(Condition::kNe, thunks_.exit[static_cast<int>(JitExit::kJump)]);
@@ -128,7 +136,7 @@ void UnitEmitter::jump_through_cache() {
 // `field` is a jump's rel32 that has been emitted already.
 void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
   if (target == u_.start && options_.chain && !u_.straddles && mode_ == u_.mode) {
-    Emitter::patch(field, loop_);
+    Emitter::patch(field, (loop_boxed_ & ~fp_.boxed) == 0 ? loop_ : loop_unboxed_);
     return;
   }
   if (links_direct(target) && !u_.straddles) {
@@ -178,11 +186,13 @@ Condition UnitEmitter::compare(const Uop& u) {
 
 void UnitEmitter::emit_branch(const Uop& u) {
   count_through(u);
+  const bool backward = u.imm <= u_.insns[u.insn].offset || u.imm == u_.start;
+  if (backward) clean_all();
   const Condition c = compare(u);
   release(u);
   uint8_t* const field = e_.jcc_near(c, e_.cursor());
   const int exits = tb_.exit_count;
-  leave_to(u.imm, field);
+  leave_clean(u.imm, field);
   if (tb_.exit_count > exits) exits_[exits].backward = u.imm <= u_.insns[u.insn].offset;
 }
 
@@ -191,6 +201,7 @@ void UnitEmitter::emit_jump(const Uop& u) {
   count_down(u_.insn_count - counted_);
   counted_ = u_.insn_count;
   stopped_ = true;
+  clean_all();
   if (links_direct(u.imm) || (u.imm == u_.start && options_.chain && mode_ == u_.mode)) {
     if (u_.straddles) {
       // Its successor is on another page.
@@ -210,6 +221,7 @@ void UnitEmitter::emit_jump(const Uop& u) {
 
 void UnitEmitter::emit_jump_reg(const Uop& u) {
   count_through(u);
+  clean_all();
   // Bit 0 of the target is dropped where it is set, by the way of a miss: no instruction is at an odd address.
   move(rax, read(u.a, rax));
   release(u);
@@ -218,6 +230,7 @@ void UnitEmitter::emit_jump_reg(const Uop& u) {
 }
 
 void UnitEmitter::emit_interpret(const Uop& u) {
+  leave_dirty(fp_.dirty64, fp_.dirty32);
   count_down(u.insn - counted_);
   e_.mov(eax, u_.insns[u.insn].offset);
   e_.jmp_near(thunks_.exit[static_cast<int>(JitExit::kInterpret)]);
@@ -279,6 +292,9 @@ void UnitEmitter::emit_stubs() {
       case Stub::Kind::kInterpret:
         e_.lea(rax, rip(&tb_));
         e_.jmp_near(thunks_.exit[static_cast<int>(stub.target == -1 ? JitExit::kBudget : JitExit::kFpOff)]);
+        break;
+      default:
+        emit_fp_stub(stub);
         break;
     }
   }

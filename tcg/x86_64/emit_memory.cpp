@@ -28,6 +28,8 @@ SiteInfo UnitEmitter::site_info(const Uop& u, SiteKind kind) {
   info.sub = u.sub;
   info.mode = mode_;
   info.destination = u.dst;
+  info.dirty64 = fp_.dirty64;
+  info.dirty32 = fp_.dirty32;
   info.imm = u.imm;
   return info;
 }
@@ -134,6 +136,7 @@ void UnitEmitter::load_from(const Uop& u, const Mem& at) {
       e_.vmovsd(d, at);
     }
     if (!is_pinned(u.dst)) e_.vmovsd(frame(f_at(u.dst)), d);
+    fp_written(u.dst, 0, is_single(u), FpResult::kBits);
     return;
   }
   const Gpr64 d = is_gpr(u.dst) && u.dst != 0 && is_pinned(u.dst) ? pinned_gpr(u.dst) : rax;
@@ -185,6 +188,7 @@ void UnitEmitter::emit_load(const Uop& u) {
 }
 
 void UnitEmitter::emit_store(const Uop& u) {
+  if (is_fpr(u.b)) clean(uint32_t{1} << (u.b - kFpBase));
   const int stub = stub_count_;
   Access access = check_access(u, true, Alignment::kAny, SiteKind::kStore);
   // A value in memory needs rcx: the address is put together first.
@@ -384,6 +388,7 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
   if (stub.info.slot != -1) {
     e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm) + stub.info.base_offset));
     stub.info.kind = static_cast<uint8_t>(SiteKind::kGroup);
+    stub.info.sub = is_store;
     e_.call_near(thunks_.group[stub.info.mode][is_store]);
     e_.jmp_near(stub.resume);
     uint8_t* const at = e_.cursor();
@@ -392,8 +397,18 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
   }
   // The instructions before this one have run.
   if (stub.info.count > 1) e_.lea(kBudget, ptr(kBudget, 1 - stub.info.count));
-  e_.mov(eax, stub.info.offset);
-  e_.jmp_near(thunks_.exit[static_cast<int>(JitExit::kNoGroup)]);
+  repair(stub.info.dirty64, stub.info.dirty32);
+  TbExit& exit = exits_[tb_.exit_count++];
+  exit = TbExit{};
+  exit.field = e_.jmp_near(e_.cursor());
+  exit.stub = e_.cursor();
+  Emitter::patch(exit.field, exit.stub);
+  exit.from = &tb_;
+  exit.target = stub.info.offset;
+  exit.mode = stub.info.mode;
+  exit.grouped = false;
+  e_.lea(rax, rip(&exit));
+  e_.jmp_near(thunks_.exit[static_cast<int>(options_.chain && !u_.straddles ? JitExit::kLink : JitExit::kNoGroup)]);
 }
 
 }  // namespace monochord::x86_64

@@ -90,59 +90,125 @@ bool UnitEmitter::emit_csr(const Uop& u) {
     if (args.write) e_.mov(frame(field.at), rcx);
     return true;
   }
-  if (args.number != kSstatus || args.op == CsrOp::kWrite) return false;
-  const bool is_set = args.op == CsrOp::kSet;
-  const auto read_sstatus = [&] {
-    // SD says whether FS is Dirty now.
-    constexpr int64_t kVisible = static_cast<int64_t>(kMstatusSie | kMstatusSpie | kMstatusSpp | kMstatusFs | kMstatusSum | kMstatusMxr | kMstatusUxl);
-    e_.mov(rax, frame(l_.mstatus));
-    e_.mov(rcx, kVisible);
-    e_.and_(rax, rcx);
-    e_.mov(ecx, eax);
-    e_.and_(ecx, static_cast<int64_t>(kMstatusFs));
-    e_.add(ecx, int64_t{1} << 13);  // 0x8000 where both bits of FS were set
-    e_.and_(ecx, 0x8000);
-    e_.shl(rcx, 63 - 15);
-    e_.or_(rax, rcx);
-    result(rax);
-  };
-  if (!args.write) {
-    if (reads) read_sstatus();
-    return true;
-  }
-  if (!args.is_constant) return false;
+  return args.number == kSstatus && (u_.has_f || !args.write) && emit_sstatus(u, args);
+}
+
+// sstatus as it is read, in the result's register: SD says whether FS is Dirty now.
+void UnitEmitter::read_sstatus(const Uop& u) {
+  if (!is_gpr(u.dst) || u.dst == 0) return;
+  constexpr int64_t kVisible = static_cast<int64_t>(kSstatusWritable | kMstatusUxl);
+  e_.mov(rax, kVisible);
+  e_.and_(rax, frame(l_.mstatus));
+  e_.mov(ecx, eax);
+  e_.and_(ecx, static_cast<int64_t>(kMstatusFs));
+  e_.add(ecx, int64_t{1} << 13);  // 0x8000 where both bits of FS were set
+  e_.and_(ecx, 0x8000);
+  e_.shl(rcx, 63 - 15);
+  e_.or_(rax, rcx);
+  if (is_pinned(u.dst)) e_.mov(pinned_gpr(u.dst), rax);
+  else e_.mov(frame(x_at(u.dst)), rax);
+}
+
+// What needs C++ on some runs only: the call stands on the expected path's side, behind a jump.
+void UnitEmitter::slow_if(const Uop& u, Label& slow, Label& done) {
+  Label quick;
+  e_.jmp(quick);
+  e_.bind(slow);
+  call_slow_path(u);
+  e_.jmp(done);
+  e_.bind(quick);
+}
+
+// fp_ready from FS in eax.
+void UnitEmitter::set_fp_ready() {
+  e_.and_(eax, static_cast<int64_t>(kMstatusFs));
+  e_.cmp(eax, static_cast<int64_t>(kMstatusFs));
+  e_.sete(al);
+  e_.cmp(byte_ptr(kFrame, l_.frm), 3);
+  e_.setbe(cl);
+  e_.and_(al, cl);
+  e_.movzx(eax, al);
+  e_.mov(frame(l_.fp_ready), eax);
+}
+
+bool UnitEmitter::emit_sstatus(const Uop& u, const CsrArgs& args) {
   const Mem64 mstatus = qword_ptr(kFrame, l_.mstatus);
-  if (args.constant == kMstatusSie && !is_set) {
-    if (reads) read_sstatus();
-    e_.and_(mstatus, ~static_cast<int64_t>(kMstatusSie));
+  if (!args.write) {
+    read_sstatus(u);
     return true;
   }
-  if (args.constant == kMstatusSie && is_set) {
-    // An interrupt may wait for this: then C++ looks.
-    e_.mov(rax, frame(l_.irq_lines));
-    e_.or_(rax, frame(l_.mip_soft));
-    e_.test(frame(l_.mie), rax);
-    Label quiet, done;
-    e_.je(quiet);
-    call_slow_path(u);
-    e_.jmp(done);
-    e_.bind(quiet);
-    if (reads) read_sstatus();
-    e_.or_(mstatus, static_cast<int64_t>(kMstatusSie));
+  const bool is_set = args.op == CsrOp::kSet;
+  if (args.op == CsrOp::kWrite) {
+    // The end of a trap handler: FS, SPP, SPIE come back. SIE, SUM and MXR are C++'s if they change anything.
+    if (args.is_constant || (is_gpr(u.dst) && u.dst != 0)) return false;
+    Label slow, done;
+    move(rcx, read(u.b, rcx));
+    e_.mov(rax, rcx);
+    e_.xor_(rax, frame(l_.mstatus));
+    e_.and_(eax, static_cast<int64_t>(kSstatusWritable));
+    e_.test(eax, static_cast<int64_t>(kMstatusSie | kMstatusSum | kMstatusMxr));
+    e_.jne(slow);
+    slow_if(u, slow, done);
+    e_.xor_(frame(l_.mstatus), rax);
+    e_.mov(eax, ecx);
+    set_fp_ready();
     e_.bind(done);
     return true;
   }
-  if (args.constant == kMstatusSum && u_.mode != kTlbM && !reads) {
-    // What follows accesses memory in the other mode.
+  if (!args.is_constant) {
+    // Interrupts back to what they were.
+    if (is_gpr(u.dst) && u.dst != 0) return false;
+    Label slow, done;
+    move(rcx, read(u.b, rcx));
+    e_.test(rcx, ~static_cast<int64_t>(kMstatusSie));
+    e_.jne(slow);
     if (is_set) {
-      e_.or_(mstatus, static_cast<int64_t>(kMstatusSum));
-    } else {
-      e_.and_(mstatus, ~static_cast<int64_t>(kMstatusSum));
+      e_.mov(rax, frame(l_.irq_lines));
+      e_.or_(rax, frame(l_.mip_soft));
+      e_.test(frame(l_.mie), rax);
+      e_.jne(slow);
     }
-    mode_ = is_set ? kTlbSumS : kTlbS;
+    slow_if(u, slow, done);
+    if (is_set) {
+      e_.or_(frame(l_.mstatus), rcx);
+    } else {
+      e_.not_(rcx);
+      e_.and_(frame(l_.mstatus), rcx);
+    }
+    e_.bind(done);
     return true;
   }
-  return false;
+  // Bits that the CSR has not are nothing.
+  const uint64_t bits = args.constant & kSstatusWritable;
+  const bool sum_changes_mode = (bits & kMstatusSum) != 0;
+  if (sum_changes_mode && u_.mode == kTlbM) return false;
+  if (is_set) {
+    if (bits == kMstatusSie) {
+      // An interrupt may wait for this: then C++ looks.
+      Label slow, done;
+      e_.mov(rax, frame(l_.irq_lines));
+      e_.or_(rax, frame(l_.mip_soft));
+      e_.test(frame(l_.mie), rax);
+      e_.jne(slow);
+      slow_if(u, slow, done);
+      read_sstatus(u);
+      e_.or_(mstatus, static_cast<int64_t>(kMstatusSie));
+      e_.bind(done);
+      return true;
+    }
+    if (bits != kMstatusSum) return false;
+    read_sstatus(u);
+    e_.or_(mstatus, static_cast<int64_t>(kMstatusSum));
+    mode_ = kTlbSumS;
+    return true;
+  }
+  if (bits & kMstatusMxr) return false;
+  read_sstatus(u);
+  e_.and_(mstatus, ~static_cast<int64_t>(bits));
+  if (bits & kMstatusFs) e_.mov(dword_ptr(kFrame, l_.fp_ready), 0);
+  // What follows accesses memory in the other mode.
+  if (sum_changes_mode) mode_ = kTlbS;
+  return true;
 }
 
 // A block of 64 bytes of zeros.

@@ -72,10 +72,11 @@ class ThunkEmitter {
     e_.data(uint64_t{0xffffffff00000000});
     e_.data(uint64_t{0});
     t_.constants = reinterpret_cast<const uint64_t*>(e_.cursor());
+    // By FpConstant.
     for (const uint64_t c : {
-             uint64_t{0x7ff8000000000000}, uint64_t{0}, uint64_t{0xffffffff7fc00000}, uint64_t{0},                    // canonical NaNs
-             uint64_t{1} << 63, uint64_t{0}, uint64_t{0x80000000}, uint64_t{0},                                       // signs
-             uint64_t{0x7fffffffffffffff}, uint64_t{0}, uint64_t{0x7fffffff}, uint64_t{0},                            // all but the sign
+             uint64_t{0x7ff8000000000000}, uint64_t{0}, uint64_t{0xffffffff7fc00000}, uint64_t{0},          // canonical NaNs
+             uint64_t{1} << 63, uint64_t{0}, uint64_t{0x80000000}, uint64_t{0},                             // signs
+             uint64_t{0x7fffffffffffffff}, uint64_t{0}, uint64_t{0xffffffff7fffffff}, uint64_t{0},          // all but the sign
          })
       e_.data(c);
   }
@@ -129,15 +130,22 @@ class ThunkEmitter {
     e_.mov(rax, reinterpret_cast<int64_t>(slow));
     e_.call(rax);
     e_.add(rsp, 8);
-    Label leave_label, again;
+    Label leave_label, jump_label, again;
     e_.cmp(eax, static_cast<int>(kSlowLeave));
     e_.je(leave_label);
+    e_.ja(jump_label);
     e_.test(eax, eax);
     e_.jne_short(again);
     e_.add(qword_ptr(rsp), kJumpBytes + static_cast<int>(sizeof(SiteInfo)));
     e_.bind(again);
     load_state();
     e_.ret();
+    e_.bind(jump_label);
+    begin_dead();
+    e_.add(rsp, 8);
+    load_state();
+    e_.mov(rax, frame(l_.value));
+    e_.jmp(qword_ptr(kFrame, l_.enter_code));
     // Its own dead stretch: the one above ended where the budget was loaded.
     e_.bind(leave_label);
     begin_dead();
@@ -206,12 +214,9 @@ class ThunkEmitter {
     restore_scratch();
     e_.ret();
     e_.bind(often);
-    restore_scratch();
-    e_.jmp_near(t_.slow);
     e_.bind(not_there);
     restore_scratch();
-    e_.add(qword_ptr(rsp), kJumpBytes + static_cast<int>(sizeof(SiteInfo)));
-    e_.ret();
+    e_.jmp_near(t_.slow);
   }
 
   static constexpr int kJumpBytes = 5;

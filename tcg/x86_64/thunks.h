@@ -9,7 +9,8 @@
 namespace monochord::x86_64 {
 
 // What a slow path tells the code that called it.
-enum SlowStatus : uint64_t { kSlowDone = 0, kSlowRetry = 1, kSlowLeave = 2 };
+// Done: goes on behind the SiteInfo. Retry: the access once more. Leave: back to the run loop. Jump: to JitFrame::enter_code, value being its address.
+enum SlowStatus : uint64_t { kSlowDone = 0, kSlowRetry = 1, kSlowLeave = 2, kSlowJump = 3 };
 
 struct Thunks {
   // Runs code at an entry_indirect, JitFrame::value being the guest address; comes back with rax of the exit. `frame`: the frame register's value.
@@ -17,7 +18,7 @@ struct Thunks {
   const uint8_t* exit[8] = {};               // by JitExit; rax: argument
   const uint8_t* miss[kTlbModes][2] = {};    // slot missed (loads, stores): fills it from the table, or takes the slow path; rax: guest address
   const uint8_t* slow = nullptr;             // takes the slow path; rax: guest address
-  const uint8_t* group[kTlbModes][2] = {};   // a group's head missed: fills its slot and returns; else returns behind the SiteInfo
+  const uint8_t* group[kTlbModes][2] = {};   // a group's head missed: fills its slot; rax: the group's first byte
   const uint64_t* box_mask = nullptr;        // 16 bytes: the upper half of the low element
   const uint64_t* constants = nullptr;       // for floating point
   uint8_t* begin = nullptr;
@@ -25,7 +26,7 @@ struct Thunks {
   // Between these the budget is in JitFrame, not in its register.
   struct Range {
     const uint8_t *begin, *end;
-  } dead[4] = {};
+  } dead[6] = {};
   int dead_count = 0;
 };
 

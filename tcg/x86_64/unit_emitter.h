@@ -15,6 +15,12 @@
 
 namespace monochord::x86_64 {
 
+}  // namespace monochord::x86_64
+namespace monochord {
+struct CsrArgs;
+}
+namespace monochord::x86_64 {
+
 // Gives out the slots of sites; one a unit.
 struct SlotAllocator {
   uint32_t next[2];  // loads, stores: the lower and the upper half of a mode's slots
@@ -28,6 +34,9 @@ class SiteHints {
  protected:
   ~SiteHints() = default;
 };
+
+// In the order of Thunks::constants, 16 bytes each. Those of singles keep the box.
+enum class FpConstant : uint8_t { kNan64, kNan32, kSign64, kSign32, kRest64, kRest32 };
 
 class UnitEmitter {
  public:
@@ -102,6 +111,10 @@ class UnitEmitter {
   // --- system (emit_system.cpp) ---
   void emit_call_helper(const Uop& u);
   bool emit_csr(const Uop& u);
+  bool emit_sstatus(const Uop& u, const CsrArgs& args);
+  void read_sstatus(const Uop& u);
+  void slow_if(const Uop& u, Label& slow, Label& done);
+  void set_fp_ready();
   void emit_cbo_zero(const Uop& u);
   void call_slow_path(const Uop& u);
   // --- control (emit_control.cpp) ---
@@ -118,7 +131,7 @@ class UnitEmitter {
   Condition compare(const Uop& u);
   bool links_direct(int64_t target) const;
 
-  // --- floating point (emit_fp.cpp) ---
+  // --- floating point (emit_fp.cpp, emit_fp_convert.cpp) ---
   void emit_fp2(const Uop& u);
   void emit_fp3(const Uop& u);
   void emit_fsqrt(const Uop& u);
@@ -130,11 +143,38 @@ class UnitEmitter {
   void emit_fmv_from_x(const Uop& u);
   void emit_fmv_to_x(const Uop& u);
   void emit_fmov(const Uop& u);
-  void emit_fp_interpret(const Uop& u);
+  void convert_to_integer(const Uop& u);
+  void convert_from_integer(const Uop& u);
+  void copy_fpr(Operand dst, Operand src);
+  Xmm read_fpr(Operand o, Xmm scratch);
+  Xmm fp_result(Operand dst) const { return is_pinned(dst) ? pinned_fpr(dst) : xmm0; }
+  void store_fpr(Operand dst, Xmm in);
+  Mem constant(FpConstant c) const { return rip(thunks_.constants + 2 * static_cast<int>(c)); }
+  // Around an operation with a rounding mode of its own.
+  void begin_rounding(int64_t rm);
+  void end_rounding(int64_t rm);
+  // --- what is known of the registers (emit_fp_state.cpp; masks have a bit for each) ---
+  enum class FpResult : uint8_t { kArithmetic, kBits, kNumber };  // may be a NaN of the host's; one of the guest's; none
+  void fp_written(Operand dst, uint32_t from, bool single, FpResult kind);
+  void fp_copied(Operand dst, Operand src);
+  void need_single(Operand o, const Uop& u);
+  void need_settled(Operand o, bool single, const Uop& u);
+  void clean(uint32_t mask);
+  void clean_all() { clean(~uint32_t{0}); }
+  void test_nans(uint32_t roots, uint32_t dirty64, uint32_t dirty32);
+  void repair(uint32_t dirty64, uint32_t dirty32);
+  void leave_dirty(uint32_t dirty64, uint32_t dirty32);
+  void leave_unless(Condition c, const Uop& u);
+  void leave_clean(int64_t target, uint8_t* field);
+  uint32_t singles_of_loop() const;
+  void check_singles_of_loop();
 
   // --- what leaves the expected path ---
   struct Stub {
-    enum class Kind : uint8_t { kSite, kGroup, kExit, kFar, kInterpret } kind;
+    enum class Kind : uint8_t {
+      kSite, kGroup, kExit, kFar, kInterpret,
+      kRepair, kSame, kSettle, kLeave, kCleanExit, kMinMax, kSaturate, kFromUnsigned,  // floating point
+    } kind;
     uint8_t* field;        // rel32 that leads to it
     uint8_t* resume;       // tries again
     uint8_t* begin;        // the stub's own code
@@ -144,12 +184,22 @@ class UnitEmitter {
     SiteInfo info;
     TbExit* exit;
     int64_t target;
-    uint16_t dirty64, dirty32;
+    uint32_t dirty64, dirty32;              // registers when it is entered
+    uint32_t still_dirty64, still_dirty32;  // and where it resumes
+    uint32_t roots;
+    int count;             // instructions that the budget doesn't know of yet
+    Gpr64 gpr;
   };
   Stub& new_stub(Stub::Kind kind, uint8_t* field);
   void emit_stubs();
   void emit_site_stub(Stub& stub);
   void emit_group_stub(Stub& stub);
+  void emit_fp_stub(Stub& stub);
+  void emit_min_max_stub(const Stub& stub);
+  void emit_saturate_stub(const Stub& stub);
+  void emit_from_unsigned_stub(const Stub& stub);
+  void describe_way_out(Stub& stub, const Uop& u);
+  void leave_here(const Stub& stub);
   void emit_value_for_slow_path(const Uop& u);
   SiteInfo site_info(const Uop& u, SiteKind kind);
 
@@ -167,6 +217,14 @@ class UnitEmitter {
   bool stopped_ = false;            // an uop left the rest of the unit unreachable
   int counted_ = 0;                 // instructions that the budget knows of
   uint8_t* loop_ = nullptr;         // where a branch to the unit's own start goes
+  uint8_t* loop_unboxed_ = nullptr; // ... where a single of loop_boxed_ may have lost its box
+  uint32_t loop_boxed_ = 0;
+  struct FpState {
+    uint32_t dirty64 = 0, dirty32 = 0;  // may hold a NaN of the host's: a double, a single
+    uint32_t boxed = 0;                 // a single in its box
+    uint32_t settled = 0;               // no NaN, or NV has accrued
+    uint32_t covers[32] = {};           // those that are no NaNs if this one is none
+  } fp_;
   uint8_t temp_host_[kTempsMax] = {};
   bool busy_[16] = {};
   int rcx_group_ = 0;               // the group whose addend is in rcx; 0: none

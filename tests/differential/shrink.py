@@ -1,10 +1,11 @@
 """Makes a program that differs smaller: pieces become nops while it still differs."""
 import copy
+import time
 
 from generate import Image
 from machines import difference, run
 
-VARIANTS = 64
+VARIANTS, PATIENCE, BUDGET = 64, 4, 150      # programs an image; seconds for one that may not end, and for all of them
 
 
 def without(program, text, groups):
@@ -17,44 +18,59 @@ def without(program, text, groups):
     return bytes(out)
 
 
-def try_all(program, text, candidates, executors, runtime, folder, seconds):
-    """Runs variants in one image; returns those that differ."""
-    image = Image()
-    for groups in candidates:
-        variant = copy.copy(program)
-        image.at = (image.at + 4095 & ~4095) + program.start_offset
-        image.add(variant, without(program, text, groups))
-        image.records.append(variant.record_at(image.places[-1]))
-    path = folder / 'shrink'
-    image.write(runtime, path)
-    found, problems = run(executors, path, folder, seconds)
-    if problems:
-        return []
-    return [c for i, c in enumerate(candidates) if difference(executors, found, i, image.programs[i])]
+class Shrinker:
+    """`pair`: the executors that disagree. `stuck`: one of them does not get to the end, so each variant runs in an image of its own."""
 
+    def __init__(self, program, pair, runtime, folder, seconds, stuck):
+        self.program, self.pair, self.runtime, self.path, self.seconds, self.stuck = program, pair, runtime, folder / 'shrink', seconds, stuck
+        self.until = time.time() + BUDGET
 
-def shrink(program, text, executors, runtime, folder, seconds):
-    """The groups that can go, or None where the program alone, in an image of its own, does not differ."""
-    attempt = lambda candidates: try_all(program, text, candidates, executors, runtime, folder, seconds)
-    gone = frozenset()
-    if not attempt([gone]):
-        return None
-    groups = [g for g in dict.fromkeys(item.group for item in program.code) if g not in program.fixed]
-    size = max(1, len(groups) // 2)
-    while True:
-        left = [g for g in groups if g not in gone]
-        chunks = [left[i:i + size] for i in range(0, len(left), size)]
-        worked = []
-        for i in range(0, len(chunks), VARIANTS):
-            worked += attempt([gone | frozenset(c) for c in chunks[i:i + VARIANTS]])
-        if worked:
-            # All of them at once often works, too; else the largest prefix that does.
-            union = [worked[0]]
-            for w in worked[1:]:
-                union.append(union[-1] | w)
-            both = attempt(union[:VARIANTS])
-            gone = max(both or worked, key=len)
-        elif size == 1:
-            return gone
-        else:
-            size = max(1, size // 2)
+    def attempt(self, candidates):
+        """Those of the candidates (sets of groups that go) that still differ."""
+        if self.stuck:
+            return [c for c in candidates if time.time() < self.until and self.run([c], PATIENCE)]
+        return self.run(candidates, self.seconds)
+
+    def run(self, candidates, seconds):
+        image = Image()
+        for groups in candidates:
+            variant = copy.copy(self.program)
+            image.at = (image.at + 4095 & ~4095) + variant.start_offset
+            image.add(variant, without(variant, variant.plain, groups))
+            image.records.append(variant.record_at(image.places[-1]))
+        image.write(self.runtime, self.path)
+        found, problems = run(self.pair, self.path, self.path.parent, seconds)
+        if self.stuck:
+            return candidates if len(problems) == 1 else []
+        if problems:
+            return []
+        return [c for i, c in enumerate(candidates) if difference(self.pair, found, i, image.programs[i])]
+
+    def shrink(self):
+        """The groups that can go, or None where the program alone, in an image of its own, does not differ."""
+        gone = frozenset()
+        if not self.attempt([gone]):
+            return None
+        groups = [g for g in dict.fromkeys(item.group for item in self.program.code) if g not in self.program.fixed]
+        size = max(1, len(groups) // 2)
+        while True:
+            left = [g for g in groups if g not in gone]
+            chunks = [frozenset(left[i:i + size]) for i in range(0, len(left), size)]
+            before = gone
+            if self.stuck:
+                for chunk in chunks:
+                    gone = (self.attempt([gone | chunk]) or [gone])[0]
+            else:
+                worked = []
+                for i in range(0, len(chunks), VARIANTS):
+                    worked += self.attempt([gone | c for c in chunks[i:i + VARIANTS]])
+                if worked:
+                    # All of them at once often works, too; else the largest prefix that does.
+                    union = [worked[0]]
+                    for w in worked[1:]:
+                        union.append(union[-1] | w)
+                    gone = max(self.attempt(union[:VARIANTS]) or worked, key=len)
+            if gone == before or time.time() > self.until:
+                if size == 1 or time.time() > self.until:
+                    return gone
+                size = max(1, size // 2)

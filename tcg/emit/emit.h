@@ -336,8 +336,9 @@ class Emit {
   void check_target(int64_t) {}
   void check_target_reg(Value) {}
   void jump(int64_t offset) {
+    // Forward only: so the places of a unit rise, and a way from unit to unit without a look at the budget is no longer than a page.
     const int64_t to = offset_ + offset;
-    if (may_follow_ && to >= 0 && to < 4096) {
+    if (may_follow_ && to > offset_ && to < 4096) {
       follow_ = static_cast<int>(to);
       return;
     }

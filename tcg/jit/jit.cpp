@@ -450,6 +450,8 @@ void Jit::kick(uintptr_t pc, int64_t* budget_register) {
   RiscvCpu& cpu = *static_cast<RiscvCpu*>(running);
   Jit* const jit = cpu.interpreter().jit();
   if (jit == nullptr || !jit->cache_.budget_is_live(pc)) return;
+  // Callbacks that this signal runs see the count as of the last look at the budget.
+  jit->in_.budget = *budget_register + cpu.jit.stolen + jit->reserve_;
   cpu.jit.stolen += *budget_register + 1;
   *budget_register = -1;
 }

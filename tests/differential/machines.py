@@ -26,11 +26,10 @@ def finish(process, name, output, seconds):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        return f'{name}: no end after {seconds} s, in program {max(states(output), default=-1) + 1} or later'
+        return f'{name}: no end after {seconds} s'
     if process.returncode != 0:
         errors = Path(str(output) + '.err').read_text(errors='replace').strip().splitlines()
-        return (f'{name}: exit status {process.returncode}, in program {max(states(output), default=-1) + 1} or later: '
-                f'{errors[-1] if errors else "no message"}')
+        return f'{name}: exit status {process.returncode}: {errors[-1] if errors else "no message"}'
     return None
 
 

@@ -124,6 +124,7 @@ Emit::Value Emit::csr(unsigned number, CsrOp op, Value operand, bool read, bool 
   } else {
     source = value_operand(operand);
   }
+  if (number >= 1 && number <= 3) unit_.uses_fp = true;  // fflags, frm, fcsr
   Uop& u = append(UopCode::k_call_helper);
   u.sub = static_cast<uint8_t>(HelperOp::kCsr);
   u.imm = pack_csr(args);

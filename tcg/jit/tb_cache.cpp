@@ -101,6 +101,7 @@ void TbCache::make_layout(RiscvCpu& hart) {
   l.menvcfg = at(&s.menvcfg);
   l.senvcfg = at(&s.senvcfg);
   l.frm = at(&s.frm);
+  l.fflags = at(&s.fflags);
   l.reservation_addr = at(&s.reservation_addr);
   l.reservation_value = at(&s.reservation_value);
   l.reservation_epoch = at(&s.reservation_epoch);

@@ -265,6 +265,9 @@ void UnitEmitter::emit_fp_stub(Stub& stub) {
     case Stub::Kind::kMinMax:
       emit_min_max_stub(stub);
       break;
+    case Stub::Kind::kQuiet:
+      emit_quiet_stub(stub);
+      break;
     case Stub::Kind::kSaturate:
       emit_saturate_stub(stub);
       break;

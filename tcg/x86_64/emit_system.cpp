@@ -7,6 +7,7 @@ namespace monochord::x86_64 {
 
 namespace {
 
+constexpr unsigned kFflags = 1, kFrm = 2;
 constexpr unsigned kSstatus = 0x100, kStvec = 0x105, kSscratch = 0x140, kSepc = 0x141, kScause = 0x142, kStval = 0x143;
 
 }  // namespace
@@ -54,8 +55,9 @@ void UnitEmitter::emit_call_helper(const Uop& u) {
 
 // True where the access was emitted inline.
 bool UnitEmitter::emit_csr(const Uop& u) {
-  if (u_.mode == kTlbU) return false;
   const CsrArgs args = unpack_csr(u.imm);
+  if (args.number == kFflags || args.number == kFrm) return emit_fp_csr(u, args);
+  if (u_.mode == kTlbU) return false;
   const bool reads = is_gpr(u.dst) && u.dst != 0;
   const auto result = [&](Gpr64 value) {
     if (!reads) return;

@@ -79,6 +79,21 @@ class ThunkEmitter {
              uint64_t{0x7fffffffffffffff}, uint64_t{0}, uint64_t{0xffffffff7fffffff}, uint64_t{0},          // all but the sign
          })
       e_.data(c);
+    // MXCSR: invalid, denormal, zero, overflow, underflow, precision, from bit 0 up. fflags: NX, UF, OF, DZ, NV.
+    constexpr uint8_t kFflag[] = {16, 0, 8, 4, 2, 1};
+    t_.fflags_of_mxcsr = e_.cursor();
+    for (unsigned mxcsr = 0; mxcsr < 64; mxcsr++) {
+      uint8_t fflags = 0;
+      for (unsigned i = 0; i < 6; i++) fflags |= mxcsr >> i & 1 ? kFflag[i] : 0;
+      e_.data(fflags);
+    }
+    t_.mxcsr_of_fflags = e_.cursor();
+    for (unsigned fflags = 0; fflags < 32; fflags++) {
+      uint8_t mxcsr = 0;
+      for (unsigned i = 0; i < 6; i++) mxcsr |= fflags & kFflag[i] ? static_cast<uint8_t>(1u << i) : 0;
+      e_.data(mxcsr);
+    }
+    e_.align(16);
   }
 
   void enter() {

@@ -21,6 +21,8 @@ struct Thunks {
   const uint8_t* group[kTlbModes][2] = {};   // a group's head missed: fills its slot; rax: the group's first byte
   const uint64_t* box_mask = nullptr;        // 16 bytes: the upper half of the low element
   const uint64_t* constants = nullptr;       // for floating point
+  const uint8_t* fflags_of_mxcsr = nullptr;  // by MXCSR's low six bits
+  const uint8_t* mxcsr_of_fflags = nullptr;  // by fflags
   uint8_t* begin = nullptr;
   uint8_t* end = nullptr;
   // Between these the budget is in JitFrame, not in its register.

@@ -145,6 +145,10 @@ class UnitEmitter {
   void emit_fmov(const Uop& u);
   void convert_to_integer(const Uop& u);
   void convert_from_integer(const Uop& u);
+  bool emit_fp_csr(const Uop& u, const CsrArgs& args);
+  void read_fflags(Gpr64 d);
+  void write_fflags();
+  const Uop* flags_saver(const Uop& u);
   void copy_fpr(Operand dst, Operand src);
   Xmm read_fpr(Operand o, Xmm scratch);
   Xmm fp_result(Operand dst) const { return is_pinned(dst) ? pinned_fpr(dst) : xmm0; }
@@ -173,7 +177,7 @@ class UnitEmitter {
   struct Stub {
     enum class Kind : uint8_t {
       kSite, kGroup, kExit, kFar, kInterpret,
-      kRepair, kSame, kSettle, kLeave, kCleanExit, kMinMax, kSaturate, kFromUnsigned,  // floating point
+      kRepair, kSame, kSettle, kLeave, kCleanExit, kMinMax, kSaturate, kFromUnsigned, kQuiet,  // floating point
     } kind;
     uint8_t* field;        // rel32 that leads to it
     uint8_t* resume;       // tries again
@@ -196,6 +200,7 @@ class UnitEmitter {
   void emit_group_stub(Stub& stub);
   void emit_fp_stub(Stub& stub);
   void emit_min_max_stub(const Stub& stub);
+  void emit_quiet_stub(const Stub& stub);
   void emit_saturate_stub(const Stub& stub);
   void emit_from_unsigned_stub(const Stub& stub);
   void describe_way_out(Stub& stub, const Uop& u);
@@ -215,6 +220,7 @@ class UnitEmitter {
   TbExit* exits_;
   bool grouped_ = false;
   bool stopped_ = false;            // an uop left the rest of the unit unreachable
+  const Uop* skipped_ = nullptr;    // a write of fflags that has nothing to do
   int counted_ = 0;                 // instructions that the budget knows of
   uint8_t* loop_ = nullptr;         // where a branch to the unit's own start goes
   uint8_t* loop_unboxed_ = nullptr; // ... where a single of loop_boxed_ may have lost its box

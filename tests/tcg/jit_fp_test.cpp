@@ -254,7 +254,7 @@ class RandomLoop {
           }
           break;
         case 6:
-          if (pick(12) == 0) a_.csr(pick(2) ? op_csrrwi : op_csrrs, x(), 1 + (pick(3) == 0 ? 2 : 0), 0);  // fflags, fcsr
+          csr();
           break;
         default:
           arithmetic();
@@ -267,6 +267,24 @@ class RandomLoop {
     while (!open.empty()) {
       a_.patch_b(open.back().first, op_bne, static_cast<unsigned>(open.back().second), zero);
       open.pop_back();
+    }
+  }
+  void csr() {
+    constexpr unsigned kFflags = 1, kFrm = 2, kFcsr = 3;
+    const unsigned r = x();
+    switch (pick(12)) {
+      case 0: a_.csr(op_csrrwi, pick(2) ? x() : zero, kFflags, pick(32)); break;
+      case 1: a_.csr(op_csrrw, pick(2) ? r : zero, kFflags, pick(2) ? r : x()); break;
+      case 2: a_.csr(op_csrrsi, x(), pick(2) ? kFflags : kFcsr, 0); break;
+      case 3: a_.csr(op_csrrs, x(), pick(2) ? kFrm : kFflags, zero); break;
+      case 4: a_.csr(pick(2) ? op_csrrci : op_csrrsi, x(), kFflags, pick(32)); break;
+      case 5: a_.csr(op_csrrwi, x(), kFrm, pick(16) == 0 ? 4 : pick(4)); break;
+      case 6: a_.csr(op_csrrwi, zero, kFcsr, pick(32)); break;
+      default:
+        // A quiet comparison.
+        a_.csr(op_csrrs, r, kFflags, zero);
+        a_.word(encode(pick(2) ? (pick(2) ? op_flt_d : op_fle_d) : (pick(2) ? op_flt_s : op_fle_s), pick(8) ? t5 : r, f(), f(), 0, 0));
+        a_.csr(op_csrrw, pick(8) ? zero : x(), kFflags, r);
     }
   }
   void load(unsigned fd) {

@@ -256,26 +256,37 @@ def self_modifying(p):
 
 
 def self_modifying_loop(p):
-    """Each round changes an instruction that ran before."""
+    """Each round changes an instruction that ran before: all of it, its upper half, its last byte, or two short ones at once."""
     rng = p.rng
     if not p.counters:
         return
     counter = p.counters[-1]
     slot, start = Label(), Label()
     a, v, k, d = p.temps(4)
+    kind = rng.randrange(4)
+    if kind == 3:
+        kept, p.reserved = p.reserved, p.reserved | {a, v, k}
+        first, second = (p.compressed(plain=True) | p.compressed(plain=True) << 16 for _ in range(2))
+        p.reserved = kept
+        begin, step, width = first, first ^ second, 2
+    else:
+        first = i_type(0x13, rng.choice((0, 4, 6)), d, rng.randrange(32), rng.randrange(0, 100))
+        shift, width = ((0, 2), (16, 1), (24, 0))[kind]
+        begin, step = first >> shift, max(1 << 20 >> shift, 1)
     with p.together():
-        p.load_constant(v, i_type(0x13, rng.choice((0, 4, 6)), d, rng.randrange(32), rng.randrange(-100, 100)))
-        p.emit(0x37 | k << 7 | 0x100 << 12)
+        p.load_constant(v, begin)
+        p.load_constant(k, step)
         p.emit(i_type(0x13, 0, counter, 0, rng.randrange(2, 6)))
         p.place(start)
+        if rng.random() < 0.3:
+            p.emit(1, 2)
         p.place(slot)
-        p.emit(NOP)
+        p.emit(first if rng.random() < 0.7 else NOP)
         if rng.random() < 0.5:
             p.emit(NOP)
-        pair = len(p.code)
-        p.add('hi', 4, 0x17 | a << 7, slot)
-        p.add('lo_s', 4, s_type(0x23, 2, a, v, 0), slot, pair)
-        p.emit(r_type(0x33, 0, 0, v, v, k))
+        p.address_of(a, slot)
+        p.emit(s_type(0x23, width, a, v, (0, 2, 3, 0)[kind]))
+        p.emit(r_type(0x33, 4 if kind == 3 else 0, 0, v, v, k))
         if rng.random() < 0.3:
             p.emit(FENCE_I)
         p.emit(i_type(0x13, 0, counter, counter, -1))

@@ -63,6 +63,45 @@ def edit_page_table(p):
         p.emit(i_type(0x03, 3, p.reg(), rng.choice(p.bases), p.offset()))
 
 
+def look_edit_look(p):
+    """A page is looked at in one space or both, changed, fenced precisely, and looked at again: what forgets too little shows."""
+    rng = p.rng
+    page = rng.randrange(16)
+    both = page in p.global_pages
+    space = rng.randrange(2)
+    a, v, t = p.temps(3)
+    flags = rng.choice((0xc7, 0xc7, 0xd7, 0xc3, 0, 0x07)) | (0x20 if both else 0)
+
+    def look():
+        p.load_constant(a, DATA_VA + page * 4096 + rng.choice((0, 64, 2048, 4088)))
+        for _ in range(rng.randrange(1, 3)):
+            access(p, a, 0, t)
+
+    def go_to(which):
+        p.emit(i_type(0x73, 1, 0, p.space_registers[which], SATP))
+
+    with p.together():
+        if rng.random() < 0.5:
+            p.emit(0x37 | a << 7 | 0x40 << 12)               # SUM, so that both kinds of pages can be looked at
+            p.emit(i_type(0x73, rng.choice((2, 2, 3)), 0, a, SSTATUS))
+        go_to(space)
+        look()
+        if rng.random() < 0.6:
+            go_to(1 - space)
+            if rng.random() < 0.5:
+                look()
+        p.load_constant(v, (DATA >> 2) + rng.randrange(16) * 0x400 + flags)
+        for table in ((0, 1) if both else (space,)):
+            p.emit(0x37 | t << 7 | (DATA_VA + (LEAF_B_PAGE if table else LEAF_A_PAGE) * 4096))
+            p.emit(s_type(0x23, 3, t, v, page * 8))
+        fence(p, a, None if both else (p.asid_b if space else p.asid_a), page, True)
+        if rng.random() < 0.5:
+            p.emit(0x37 | a << 7 | 0x40 << 12)
+            p.emit(i_type(0x73, rng.choice((2, 3)), 0, a, SSTATUS))
+        go_to(space)
+        look()
+
+
 def edit_middle_table(p):
     """Space A gets the other space's leaf table, or its own again."""
     rng = p.rng

@@ -5,8 +5,8 @@ from pieces_flow import (backward, call, data_beside_code, function, gap, into_t
                          wild_jump)
 from pieces_fp import fp_off, fp_run, fp_state
 from pieces_memory import atomics, constant_address, fault_in_a_run, group, moving_base, walk
-from pieces_privilege import (counter, edit_middle_table, edit_page_table, interrupt, lone_fence, modify_privilege, round_trip, sret_piece,
-                              switch_mode, switch_space, toggle_status, write_counter)
+from pieces_privilege import (counter, edit_middle_table, edit_page_table, interrupt, lone_fence, look_edit_look, modify_privilege, round_trip,
+                              sret_piece, switch_mode, switch_space, toggle_status, write_counter)
 from pieces_values import aliasing, compare_and_branch, constants, fusible, piece, random_rows, widths
 from program import PINNED, Label
 
@@ -20,8 +20,9 @@ SHAPES = {       # shape: (weight, pieces)
     'memory': (4, {**EVERYWHERE, walk: 2, group: 5, moving_base: 4, fault_in_a_run: 3, constant_address: 2, loop: 2, atomics: 1, widths: 1}),
     'fp': (4, {random_rows: 1, fp_run: 8, fp_state: 3, fp_off: 1, loop: 2, group: 1, aliasing: 1}),
     'code': (3, {**EVERYWHERE, self_modifying: 4, self_modifying_loop: 2, data_beside_code: 4, loop: 2, call: 1, group: 1}),
-    'vm': (4, {aliasing: 2, group: 4, moving_base: 1, walk: 1, switch_space: 5, edit_page_table: 5, edit_middle_table: 2, lone_fence: 1,
-               toggle_status: 3, switch_mode: 2, round_trip: 2, sret_piece: 2, loop: 2, fault_in_a_run: 1, call: 1, constant_address: 2}),
+    'vm': (4, {aliasing: 2, group: 4, moving_base: 1, walk: 1, switch_space: 5, edit_page_table: 4, look_edit_look: 4, edit_middle_table: 2,
+               lone_fence: 1, toggle_status: 3, switch_mode: 2, round_trip: 2, sret_piece: 2, loop: 2, fault_in_a_run: 1, call: 1,
+               constant_address: 2}),
     'mode': (2, {**EVERYWHERE, switch_mode: 2, round_trip: 3, sret_piece: 3, modify_privilege: 3, interrupt: 1, group: 2, loop: 1, fp_off: 1}),
     'atomic': (2, {atomics: 8, group: 2, loop: 2, aliasing: 1, random_rows: 1}),
     'count': (1, {**EVERYWHERE, counter: 5, write_counter: 1, loop: 2, call: 1, fusible: 1, group: 1, fp_run: 1}),

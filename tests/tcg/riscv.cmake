@@ -6,9 +6,13 @@ add_executable(tcg-riscv-tests
   ${CMAKE_CURRENT_LIST_DIR}/mmu_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pmp_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/sstc_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tlb_model_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/trap_test.cpp)
 target_link_libraries(tcg-riscv-tests PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)
 gtest_discover_tests(tcg-riscv-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
+
+add_executable(tlb_bench EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/tlb_bench.cpp)
+target_link_libraries(tlb_bench PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest)
 
 # Random page tables on Monochord and QEMU: 3.7 and 12.3 of the Privileged manual against another implementation.
 find_program(QEMU_SYSTEM_RISCV64 qemu-system-riscv64)

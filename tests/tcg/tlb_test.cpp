@@ -9,11 +9,21 @@ namespace {
 class TlbTest : public ::testing::Test {
  protected:
   static constexpr uint64_t kSv39 = uint64_t{8} << 60;
+  static constexpr CodePage* kNoCode = nullptr;
   Tlb tlb;
   TlbTest() { tlb.select(kSv39); }
   alignas(4096) uint8_t page[8192];
   bool reads(TlbMode mode, uint64_t vaddr, unsigned size = 1) { return Tlb::hit(tlb.tables(mode).read[Tlb::index(vaddr)], vaddr, size); }
   bool writes(TlbMode mode, uint64_t vaddr, unsigned size = 1) { return Tlb::hit(tlb.tables(mode).write[Tlb::index(vaddr)], vaddr, size); }
+  bool jumps(TlbMode mode, uint64_t va) { return tlb.current.jump[mode][Tlb::jump_index(mode, va)].va == va; }
+  static uint64_t satp(uint64_t asid, uint64_t mode = 8) { return mode << 60 | asid << 44; }
+  // As generated code does.
+  void copy_to_slot(TlbMode mode, unsigned slot, uint64_t vaddr) {
+    tlb.slots[mode][slot] = tlb.current.read[mode][Tlb::index(vaddr)];
+    tlb.slot_filter[mode][Tlb::filter_index(vaddr)] = 1;
+    tlb.slot_groups[mode][slot / Tlb::kGroupSlots] = 1;
+  }
+  bool slot_hits(TlbMode mode, unsigned slot, uint64_t vaddr) { return Tlb::hit(tlb.slots[mode][slot], vaddr, 8); }
   bool fetches(TlbMode mode, uint64_t vaddr) { return tlb.tables(mode).fetch[Tlb::index(vaddr)].tag == (vaddr & ~Tlb::kPageMask); }
 };
 
@@ -53,7 +63,7 @@ TEST_F(TlbTest, FlushAllEmptiesEveryModeAndDirection) {
     for (unsigned i = 0; i < Tlb::kEntries; i += 37) {
       tlb.fill_read(static_cast<TlbMode>(mode), i * 4096, page, 0, 12);
       tlb.fill_write(static_cast<TlbMode>(mode), i * 4096, page, 0, 12);
-      tlb.fill_fetch(static_cast<TlbMode>(mode), i * 4096, static_cast<CodePage*>(nullptr), 12);
+      tlb.fill_fetch(static_cast<TlbMode>(mode), i * 4096, kNoCode, 12);
     }
   }
   tlb.flush_all();
@@ -74,6 +84,259 @@ TEST_F(TlbTest, AFenceForOneAddressTakesThatPageAndLeavesTheNeighbours) {
   EXPECT_FALSE(reads(kTlbU, 0x1000));
   EXPECT_FALSE(writes(kTlbSumS, 0x1000));
   EXPECT_TRUE(reads(kTlbU, 0x2000));
+}
+
+// Privileged, "Supervisor Memory-Management Fence Instruction": what each of the four forms is for, and no more.
+TEST_F(TlbTest, EachFormOfTheFenceTakesWhatItNames) {
+  const auto left_by = [this](auto&& fence) {
+    for (const uint64_t asid : {1, 2}) {
+      tlb.select(satp(asid));
+      for (const uint64_t vaddr : {0x1000, 0x2000}) tlb.fill_read(kTlbU, vaddr, page, 0, 12);
+    }
+    // The kernel's: one for all, one for ASID 2.
+    tlb.fill_read(kTlbS, 0x1000, page, 0, 12, true);
+    tlb.fill_read(kTlbM, 0x1000, page, 0, 12, true);
+    fence();
+    std::string left;
+    for (const uint64_t asid : {1, 2}) {
+      tlb.select(satp(asid));
+      for (const uint64_t vaddr : {0x1000, 0x2000})
+        if (reads(kTlbU, vaddr)) left += std::to_string(asid) + (vaddr == 0x1000 ? "a " : "b ");
+    }
+    if (reads(kTlbS, 0x1000)) left += "S ";
+    if (reads(kTlbM, 0x1000)) left += "M";
+    return left;
+  };
+  EXPECT_EQ(left_by([] {}), "1a 1b 2a 2b S M");
+  EXPECT_EQ(left_by([this] { tlb.fence_all(); }), "M");
+  EXPECT_EQ(left_by([this] { tlb.fence_asid(1); }), "2a 2b S M");
+  EXPECT_EQ(left_by([this] { tlb.fence_asid(2); }), "1a 1b S M");
+  EXPECT_EQ(left_by([this] { tlb.fence_asid(3); }), "1a 1b 2a 2b S M");
+  EXPECT_EQ(left_by([this] { tlb.fence_page(0x1abc); }), "1b 2b M");
+  EXPECT_EQ(left_by([this] { tlb.fence_page(0x1000 + (uint64_t{1} << 38)); }), "1a 1b 2a 2b S M") << "other upper bits: another page";
+  EXPECT_EQ(left_by([this] { tlb.fence_page_asid(0x1fff, 2); }), "1a 1b 2b S M");
+  EXPECT_EQ(left_by([this] { tlb.fence_page_asid(0x3000, 2); }), "1a 1b 2a 2b S M");
+}
+
+TEST_F(TlbTest, ASupervisorsPageThatIsNotGlobalEndsWithItsAsid) {
+  tlb.select(satp(1));
+  tlb.fill_read(kTlbS, 0x1000, page, 0, 12, true);
+  tlb.select(satp(2));
+  EXPECT_TRUE(reads(kTlbS, 0x1000));
+  tlb.fill_read(kTlbS, 0x2000, page, 0, 12, false);
+  tlb.fence_page_asid(0x2000, 1);
+  EXPECT_TRUE(reads(kTlbS, 0x2000));
+  tlb.fence_page_asid(0x2000, 2);
+  EXPECT_FALSE(reads(kTlbS, 0x2000));
+  tlb.fill_read(kTlbS, 0x2000, page, 0, 12, false);
+  tlb.fence_asid(2);
+  EXPECT_FALSE(reads(kTlbS, 0x2000));
+  tlb.fill_read(kTlbS, 0x2000, page, 0, 12, false);
+  tlb.select(satp(2) | 0x1234);
+  EXPECT_TRUE(reads(kTlbS, 0x2000)) << "another root is the guest's own business";
+  tlb.select(satp(1));
+  EXPECT_FALSE(reads(kTlbS, 0x2000));
+  EXPECT_FALSE(reads(kTlbS, 0x1000)) << "they go together";
+}
+
+TEST_F(TlbTest, AnAddressSpaceComesBackAsItWasUntilItsPlaceIsTaken) {
+  tlb.select(satp(1));
+  tlb.fill_read(kTlbU, 0x1000, page, 0, 12);
+  tlb.fill_write(kTlbSumS, 0x1000, page, 0, 12);
+  // 16 ASIDs in turn, the last one the oldest but for the one that is used again and again.
+  for (uint64_t asid = 2; asid < 2 + 2 * Tlb::kSpaces; asid++) {
+    tlb.select(satp(asid));
+    EXPECT_FALSE(reads(kTlbU, 0x1000));
+    tlb.select(satp(1));
+    ASSERT_TRUE(reads(kTlbU, 0x1000) && writes(kTlbSumS, 0x1000)) << asid;
+  }
+  for (uint64_t asid = 100; asid < 100 + Tlb::kSpaces; asid++) tlb.select(satp(asid));
+  tlb.select(satp(1));
+  EXPECT_FALSE(reads(kTlbU, 0x1000) || writes(kTlbSumS, 0x1000));
+}
+
+TEST_F(TlbTest, ModeIsAPartOfTheAddressSpaceAndBareHasNoAsid) {
+  tlb.select(satp(1, 8));
+  tlb.fill_read(kTlbU, 0x1000, page, 0, 12);
+  tlb.select(satp(1, 9));
+  EXPECT_FALSE(reads(kTlbU, 0x1000));
+  tlb.select(satp(1, 0));
+  EXPECT_FALSE(reads(kTlbU, 0x1000));
+  tlb.fill_read(kTlbU, 0x2000, page, 0, 12);
+  tlb.select(satp(5, 0));
+  EXPECT_TRUE(reads(kTlbU, 0x2000));
+  tlb.fence_all();
+  EXPECT_TRUE(reads(kTlbU, 0x2000)) << "a physical address";
+  tlb.select(satp(1, 8));
+  EXPECT_FALSE(reads(kTlbU, 0x1000));
+}
+
+// More leaves than there is room to remember one by one.
+TEST_F(TlbTest, ManyLargePagesAreAllRemembered) {
+  std::vector<uint64_t> pages;  // one in each leaf, at places of their own
+  for (uint64_t i = 0; i < 40; i++) pages.push_back((i * 0x12345 % 977) << 23 | (i % 2 ? ~uint64_t{0} << 38 : 0) | (i * 4 + 3) << 12);
+  for (const bool up : {true, false}) {
+    for (const uint64_t fenced : pages) {
+      for (size_t i = 0; i < pages.size(); i++) tlb.fill_read(kTlbU, pages[up ? i : pages.size() - 1 - i], page, 0, 21);
+      EXPECT_TRUE(reads(kTlbU, fenced));
+      tlb.fence_page((fenced & ~uint64_t{0x1fffff}) + 0x1ff000);
+      EXPECT_FALSE(reads(kTlbU, fenced)) << std::hex << fenced;
+    }
+  }
+}
+
+TEST_F(TlbTest, JumpCachesGoWithTheirPage) {
+  const uint64_t va = 0x40001000;
+  int code[3];
+  for (const TlbMode mode : {kTlbU, kTlbS, kTlbM}) tlb.fill_fetch(mode, va, kNoCode, 12, true);
+  const auto fill = [&] {
+    for (const TlbMode mode : {kTlbU, kTlbS, kTlbSumS, kTlbM})
+      for (unsigned i = 0; i < 3; i++) tlb.fill_jump(mode, va + 2 * i, &code[i]);
+  };
+  const auto jump_modes = [&](uint64_t at) {
+    std::string modes;
+    for (const TlbMode mode : {kTlbU, kTlbS, kTlbSumS, kTlbM})
+      if (jumps(mode, at)) modes += "USVM"[mode];
+    return modes;
+  };
+  EXPECT_EQ(jump_modes(va), "");
+  for (uint64_t target = 0; target < 4 * Tlb::kJumpEntriesOfS; target += 2)
+    ASSERT_FALSE(jumps(kTlbU, target) || jumps(kTlbS, target)) << "empty is no address";
+  fill();
+  EXPECT_EQ(tlb.current.jump[kTlbSumS][Tlb::jump_index(kTlbSumS, va + 4)].code, &code[2]);
+  EXPECT_EQ(jump_modes(va + 4), "USVM");
+  EXPECT_EQ(jump_modes(va + 6), "");
+  tlb.fence_page(va + 0x1000);
+  tlb.fence_page(va + (4096 << 12));
+  EXPECT_EQ(jump_modes(va + 4), "USVM");
+  tlb.fence_page(va + 0xffe);
+  for (unsigned i = 0; i < 3; i++) EXPECT_EQ(jump_modes(va + 2 * i), "M");
+  for (const TlbMode mode : {kTlbU, kTlbS}) tlb.fill_fetch(mode, va, kNoCode, 12, true);
+  fill();
+  tlb.select(satp(9));
+  EXPECT_EQ(jump_modes(va), "SM");
+  tlb.select(kSv39);
+  EXPECT_EQ(jump_modes(va), "USVM");
+  tlb.flush_jump();
+  EXPECT_EQ(jump_modes(va), "");
+  EXPECT_TRUE(fetches(kTlbU, va));
+  fill();
+  tlb.flush_fetch();
+  EXPECT_EQ(jump_modes(va), "");
+  EXPECT_FALSE(fetches(kTlbU, va));
+}
+
+// The fetch that a SumS jump comes from is in S: its leaf counts.
+TEST_F(TlbTest, AFenceInsideALargePageOfCodeTakesTheJumpsOfSumS) {
+  const uint64_t va = 0x40001000;
+  tlb.fill_fetch(kTlbS, va, kNoCode, 21, false);
+  tlb.fill_jump(kTlbSumS, va, page);
+  tlb.select(satp(9));  // S forgets
+  tlb.select(kSv39);
+  EXPECT_TRUE(jumps(kTlbSumS, va));
+  tlb.fence_page(va + 0x100000);
+  EXPECT_FALSE(jumps(kTlbSumS, va));
+}
+
+TEST_F(TlbTest, AnEmptySlotHitsOnlyWhereTheHostHasNoMemory) {
+  for (const uint64_t vaddr : {uint64_t{0}, uint64_t{0x1000}, uint64_t{0x80000000}, ~uint64_t{0xfff}, ~uint64_t{7}, uint64_t{1} << 55}) {
+    for (unsigned mode = 0; mode < kTlbModes; mode++) EXPECT_FALSE(slot_hits(static_cast<TlbMode>(mode), 0, vaddr));
+  }
+  const TlbEntry& slot = tlb.slots[kTlbU][0];
+  EXPECT_TRUE(Tlb::hit(slot, Tlb::kEmptySlot + 8, 8));
+  EXPECT_EQ(Tlb::kEmptySlot + slot.addend, uint64_t{1} << 63);
+}
+
+TEST_F(TlbTest, SlotsGoWithWhatTheyWereCopiedFrom) {
+  const auto slot_of = [](uint64_t vaddr) { return vaddr == 0x1001000 ? 4095u : static_cast<unsigned>(vaddr >> 12); };
+  const auto fill = [&] {
+    for (const TlbMode mode : {kTlbU, kTlbS, kTlbSumS, kTlbM}) {
+      for (const uint64_t vaddr : {0x1000, 0x2000, 0x1001000}) {  // the last one has the first one's place in every table
+        tlb.fill_read(mode, vaddr, page, 0, 12, true);
+        copy_to_slot(mode, slot_of(vaddr), vaddr);
+      }
+    }
+  };
+  const auto left = [&](uint64_t vaddr) {
+    std::string modes;
+    for (const TlbMode mode : {kTlbU, kTlbS, kTlbSumS, kTlbM})
+      if (slot_hits(mode, slot_of(vaddr), vaddr)) modes += "USVM"[mode];
+    return modes;
+  };
+  fill();
+  EXPECT_EQ(left(0x1000) + left(0x2000) + left(0x1001000), "USVMUSVMUSVM");
+  tlb.fence_page(0x1000);  // its TLB entry has been driven out long since
+  EXPECT_EQ(left(0x1000) + " " + left(0x2000) + " " + left(0x1001000), "M USVM USVM");
+  tlb.fence_page(0x1001000);
+  EXPECT_EQ(left(0x1001000), "M");
+  fill();
+  tlb.select(satp(3));
+  EXPECT_EQ(left(0x2000), "SM");
+  tlb.select(kSv39);
+  EXPECT_EQ(left(0x2000), "SM") << "U and SumS begin empty";
+  fill();
+  tlb.fence_asid(3);
+  EXPECT_EQ(left(0x2000), "USVM");
+  tlb.fence_asid(0);
+  EXPECT_EQ(left(0x2000), "SM");
+  fill();
+  tlb.fence_all();
+  EXPECT_EQ(left(0x2000), "M");
+  fill();
+  tlb.flush_all();
+  EXPECT_EQ(left(0x2000), "");
+}
+
+// What is left of a page need not be in a table: a fence finds it by itself.
+TEST_F(TlbTest, AFenceFindsWhatOnlySlotsOrJumpsHold) {
+  const uint64_t first = 0x1000, second = 0x1001000;  // one place in the tables
+  for (const uint64_t vaddr : {first, second}) {
+    tlb.fill_read(kTlbU, vaddr, page, 0, 12);
+    copy_to_slot(kTlbU, vaddr == first, vaddr);
+  }
+  tlb.fence_page(second);
+  EXPECT_TRUE(slot_hits(kTlbU, 1, first));
+  tlb.fence_page(first);
+  EXPECT_FALSE(slot_hits(kTlbU, 1, first));
+  for (const uint64_t vaddr : {first, second + 2}) {
+    tlb.fill_fetch(kTlbU, vaddr, kNoCode, 12);
+    tlb.fill_jump(kTlbU, vaddr, page);
+  }
+  tlb.fence_page(second);
+  EXPECT_TRUE(jumps(kTlbU, first));
+  tlb.fence_page(first);
+  EXPECT_FALSE(jumps(kTlbU, first));
+  // All that this address space has of the page.
+  tlb.select(satp(9));
+  tlb.fill_fetch(kTlbS, 0x5000, kNoCode, 12, true);
+  tlb.fill_jump(kTlbSumS, 0x5000, page);
+  tlb.fence_page_asid(0x5000, 9);
+  EXPECT_FALSE(jumps(kTlbSumS, 0x5000));
+}
+
+TEST_F(TlbTest, ACodePageLosesItsSlots) {
+  for (const TlbMode mode : {kTlbU, kTlbM}) {
+    tlb.fill_write(mode, 0x1000, page, 0, 12);
+    tlb.fill_write(mode, 0x2000, page + 4096, 0, 12);
+    for (unsigned n : {1u, 2u}) {
+      tlb.slots[mode][n] = tlb.current.write[mode][n];
+      tlb.slot_filter[mode][n] = tlb.slot_groups[mode][0] = 1;
+    }
+  }
+  tlb.protect_code_page(page);
+  for (const TlbMode mode : {kTlbU, kTlbM}) {
+    EXPECT_FALSE(slot_hits(mode, 1, 0x1000));
+    EXPECT_TRUE(slot_hits(mode, 2, 0x2000));
+  }
+}
+
+TEST_F(TlbTest, ATinyTlbHoldsOneEntryForEachPlace) {
+  tlb.set_entries_for_test(16);
+  for (uint64_t n = 0; n < 64; n++) tlb.fill_read(kTlbU, n << 12, page, 0, 12);
+  for (uint64_t n = 0; n < 64; n++) EXPECT_EQ(reads(kTlbU, n << 12), n >= 48) << n;
+  tlb.set_entries_for_test(Tlb::kEntries);
+  for (uint64_t n = 0; n < 64; n++) tlb.fill_read(kTlbU, n << 12, page, 0, 12);
+  for (uint64_t n = 0; n < 64; n++) EXPECT_TRUE(reads(kTlbU, n << 12)) << n;
 }
 
 // Privileged, "SFENCE.VMA": a fence for an address is for the leaf that maps it, whatever its size.
@@ -258,6 +521,39 @@ TEST_F(Paged, AFenceOrANewSatpDecidesWhereTheNextInstructionComesFrom) {
   Assembler satp(0);
   satp.csr(op_csrrw, zero, 0x180, a0);
   EXPECT_EQ(play(satp), 2u);
+}
+
+// Two processes under one kernel: only what is theirs changes with satp, nothing is walked again for what comes back.
+TEST_F(Paged, ASwitchOfProcessesKeepsWhatBothHaveCached) {
+  constexpr uint64_t kRoot2 = kRam + 0x110000, kMid2 = kRam + 0x111000, kLeaf2 = kRam + 0x112000, kGlobal = kVa + 0x200000;
+  memcpy(bench.ram() + (kRoot2 - kRam), bench.ram() + (kRoot - kRam), 4096);
+  bench.at<uint64_t>(kRoot2 + 8) = (kMid2 >> 12) << 10 | 1;
+  bench.at<uint64_t>(kMid2) = (kLeaf2 >> 12) << 10 | 1;
+  bench.at<uint64_t>(kLeaf2) = ((kRam + 0x300000) >> 12) << 10 | 0xdf;
+  pte(0) |= 0x10;
+  // Global by the pointer above it: "all mappings in the subsequent levels are global".
+  constexpr uint64_t kLeafOfAll = kRam + 0x113000;
+  bench.at<uint64_t>(kMid + 8) = bench.at<uint64_t>(kMid2 + 8) = (kLeafOfAll >> 12) << 10 | 0x21;
+  bench.at<uint64_t>(kLeafOfAll) = ((kRam + 0x400000) >> 12) << 10 | 0xcf;
+  bench.at<uint64_t>(kRoot + 8 * 2) |= 0x20, bench.at<uint64_t>(kRoot2 + 8 * 2) |= 0x20;
+  bench.at<uint64_t>(kRam + 0x200000) = 1, bench.at<uint64_t>(kRam + 0x300000) = 2, bench.at<uint64_t>(kRam + 0x400000) = 3;
+  const uint64_t satps[2] = {uint64_t{8} << 60 | uint64_t{5} << 44 | kRoot >> 12, uint64_t{8} << 60 | uint64_t{6} << 44 | kRoot2 >> 12};
+  for (unsigned round = 0; round < 3; round++) {
+    const uint64_t fills = cpu().tlb.fills;
+    for (unsigned process = 0; process < 2; process++) {
+      state().priv = kPrivS;
+      helper_csr(cpu(), 0x180, CsrOp::kWrite, satps[process], false, true, 0);
+      state().mstatus |= kMstatusSum;
+      ASSERT_TRUE(load(kVa));
+      EXPECT_EQ(x(a1), process + 1);
+      state().mstatus &= ~kMstatusSum;
+      ASSERT_TRUE(load(kGlobal));
+      EXPECT_EQ(x(a1), 3u);
+    }
+    if (round > 0) {
+      EXPECT_EQ(cpu().tlb.fills, fills) << "round " << round;
+    }
+  }
 }
 
 TEST_F(Paged, SumAndPrivilegeChooseTheirOwnEntries) {

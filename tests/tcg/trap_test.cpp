@@ -194,6 +194,38 @@ TEST_F(TrapTest, TsrTwAndTvmTakeInstructionsFromSupervisorMode) {
   check("satp", kMstatusTvm, {false, false, true, true}, satp);
 }
 
+// Which register is x0 decides the form, not what it holds; the ASID has 16 bits, the others are ignored (12.2.1).
+TEST_F(TrapTest, SfenceVmaTakesWhatItsOperandsName) {
+  alignas(8) static uint8_t page[kPage];
+  Tlb& tlb = hart().tlb;
+  const auto left_by = [&](uint32_t insn, bool has_vaddr, uint64_t vaddr, bool has_asid, uint64_t asid) {
+    state().priv = kPrivM;
+    std::string left;
+    for (const bool fill : {true, false}) {
+      for (const uint64_t space : {0, 3}) {
+        csrw(0x180, uint64_t{8} << 60 | space << 44);
+        for (const uint64_t at : {0x0, 0x5000}) {
+          if (fill) tlb.fill_read(kTlbU, at, page, kRamBase, 12);
+          else if (Tlb::hit(tlb.tables(kTlbU).read[Tlb::index(at)], at, 8)) left += (space == 0 ? "0" : "3") + std::string(at == 0 ? "a" : "b");
+        }
+      }
+      if (fill) {
+        EXPECT_FALSE(helper_sfence_vma(hart(), insn, has_vaddr, vaddr, has_asid, asid));
+      }
+    }
+    return left;
+  };
+  for (const uint32_t insn : {0x12000073u, 0x16000073u}) {  // SFENCE.VMA, SINVAL.VMA
+    EXPECT_EQ(left_by(insn, false, 0x5000, false, 3), "");
+    EXPECT_EQ(left_by(insn, true, 0, false, 0), "0b3b");
+    EXPECT_EQ(left_by(insn, true, 0x5123, false, 0), "0a3a");
+    EXPECT_EQ(left_by(insn, false, 0, true, 0), "3a3b");
+    EXPECT_EQ(left_by(insn, false, 0, true, 0xabcd0003), "0a0b");
+    EXPECT_EQ(left_by(insn, true, 0x5000, true, 3), "0a0b3a");
+  }
+  for (const uint32_t insn : {0x18000073u, 0x18100073u}) EXPECT_EQ(left_by(insn, false, 0, false, 0), "0a0b3a3b");  // they only order
+}
+
 TEST_F(TrapTest, CacheBlockOperationsNeedTheEnvironmentsPermission) {
   struct {
     Cbo op;

@@ -81,7 +81,7 @@ void UnitEmitter::emit_fp3(const Uop& u) {
   if (single) {
     for (const Operand o : {u.a, u.b, u.c}) need_single(o, u);
   }
-  need_settled(u.c, single, u);
+  const bool settled = (fp_.settled & bit_of(u.c)) != 0;
   const Xmm d = fp_result(u.dst);
   const auto fused231 = [&](Xmm a, auto b) {
     switch (static_cast<FpOp3>(u.sub)) {
@@ -101,6 +101,7 @@ void UnitEmitter::emit_fp3(const Uop& u) {
   };
   begin_rounding(u.imm);
   if (is_pinned(u.dst) && u.dst != u.c && (u.dst == u.a || u.dst == u.b)) {
+    if (!settled) e_.vmovaps(xmm2, d);  // for the stub
     const Xmm factor = read_fpr(u.dst == u.a ? u.b : u.a, xmm1);
     if (is_pinned(u.c)) fused213(factor, pinned_fpr(u.c));
     else fused213(factor, frame(f_at(u.c)));
@@ -117,8 +118,49 @@ void UnitEmitter::emit_fp3(const Uop& u) {
     else fused231(factor, frame(f_at(second)));
   }
   end_rounding(u.imm);
-  store_fpr(u.dst, d);
-  fp_written(u.dst, bit_of(u.a) | bit_of(u.b) | bit_of(u.c), single, FpResult::kArithmetic);
+  if (settled) {
+    store_fpr(u.dst, d);
+    fp_written(u.dst, bit_of(u.a) | bit_of(u.b) | bit_of(u.c), single, FpResult::kArithmetic);
+  } else {
+    if (single) e_.vucomiss(d, d);
+    else e_.vucomisd(d, d);
+    Stub& stub = new_stub(Stub::Kind::kFused, e_.jcc_near(Condition::kP, e_.cursor()));
+    stub.uop = &u;
+    stub.dirty64 = fp_.dirty64;
+    stub.dirty32 = fp_.dirty32;
+    stub.resume = e_.cursor();
+    store_fpr(u.dst, d);
+    fp_written(u.dst, bit_of(u.a) | bit_of(u.b) | bit_of(u.c), single, FpResult::kBits);
+    // What the result was made of is no NaN either.
+    const uint32_t clean = fp_.covers[u.dst - kFpBase];
+    fp_.dirty64 &= ~clean;
+    fp_.dirty32 &= ~clean;
+    stub.dirty64 &= clean;
+    stub.dirty32 &= clean;
+  }
+}
+
+// The result is a NaN. Where it is that of a quiet addend, infinity * 0 has raised nothing: the product does, by itself and with flags of its own.
+void UnitEmitter::emit_fused_stub(const Stub& stub) {
+  const Uop& u = *stub.uop;
+  const bool single = is_single(u);
+  const bool overwritten = is_pinned(u.dst) && u.dst != u.c;
+  const Xmm a = overwritten && u.a == u.dst ? xmm2 : read_fpr(u.a, xmm1);
+  const Xmm b = overwritten && u.b == u.dst ? xmm2 : read_fpr(u.b, xmm0);
+  constexpr int64_t kNoFlags = 0x1f80;
+  e_.stmxcsr(frame(l_.temp));
+  e_.mov(dword_ptr(kFrame, l_.temp + 8), kNoFlags);
+  e_.ldmxcsr(frame(l_.temp + 8));
+  if (single) e_.vmulss(xmm0, a, b);
+  else e_.vmulsd(xmm0, a, b);
+  e_.stmxcsr(frame(l_.temp + 8));
+  e_.mov(eax, frame(l_.temp + 8));
+  e_.and_(eax, 1);
+  e_.or_(frame(l_.temp), eax);
+  e_.ldmxcsr(frame(l_.temp));
+  repair(stub.dirty64, stub.dirty32);
+  e_.vmovsd(fp_result(u.dst), constant(single ? FpConstant::kNan32 : FpConstant::kNan64));
+  e_.jmp_near(stub.resume);
 }
 
 void UnitEmitter::emit_fsqrt(const Uop& u) {

@@ -171,10 +171,13 @@ void UnitEmitter::emit_from_unsigned_stub(const Stub& stub) {
 
 // --- moves --------------------------------------------------------------------------------------------------------------------
 void UnitEmitter::emit_fmv_from_x(const Uop& u) {
-  const Gpr64 x = read(u.a, rax);
   const Xmm d = fp_result(u.dst);
   const bool single = u.size == MemOp::kU32;
-  if (single) {
+  const Gpr64 x = u.a == 0 ? rax : read(u.a, rax);
+  if (u.a == 0) {
+    if (single) e_.vmovsd(d, rip(thunks_.box_mask));
+    else e_.vxorps(d, d, d);
+  } else if (single) {
     e_.vmovd(d, x.r32());
     e_.vorps(d, d, rip(thunks_.box_mask));
   } else {
@@ -182,7 +185,7 @@ void UnitEmitter::emit_fmv_from_x(const Uop& u) {
   }
   release(u);
   store_fpr(u.dst, d);
-  fp_written(u.dst, 0, single, FpResult::kBits);
+  fp_written(u.dst, 0, single, u.a == 0 ? FpResult::kNumber : FpResult::kBits);
 }
 
 void UnitEmitter::emit_fmv_to_x(const Uop& u) {

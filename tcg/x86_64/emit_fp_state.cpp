@@ -7,8 +7,8 @@
 // - The repair is out of line. Slow paths and ways out to the interpreter leave it to C++, which gets the registers that are dirty.
 // - The upper half of a scalar result is that of the first operand. So a single stays in its NaN box by itself; only where a register was written by
 //   somebody else must it be looked at, once.
-// - settled: the register is no NaN, or NV has accrued. An fmadd of infinity * 0 + quiet NaN raises NV in RISC-V and nothing here, which matters only
-//   if the addend is not settled.
+// - settled: the register is no NaN, or NV has accrued. An fmadd of infinity * 0 + quiet NaN raises NV in RISC-V and nothing here. So where the addend
+//   is not settled, the result is tested at once.
 #include <bit>
 
 #include "tcg/x86_64/unit_emitter.h"
@@ -74,23 +74,6 @@ void UnitEmitter::need_single(Operand o, const Uop& u) {
   }
   leave_unless(Condition::kE, u);
   fp_.boxed |= bit_of(o);
-}
-
-// Makes sure that the addend of a fused operation is settled.
-void UnitEmitter::need_settled(Operand o, bool single, const Uop& u) {
-  if (fp_.settled & bit_of(o)) return;
-  const Xmm x = read_fpr(o, xmm0);
-  if (single) e_.vucomiss(x, x);
-  else e_.vucomisd(x, x);
-  const uint32_t covered = bit_of(o) | fp_.covers[o - kFpBase];
-  Stub& stub = new_stub(Stub::Kind::kSettle, e_.jcc_near(Condition::kP, e_.cursor()));
-  describe_way_out(stub, u);
-  fp_.dirty64 &= ~covered;
-  fp_.dirty32 &= ~covered;
-  fp_.settled |= covered;
-  stub.still_dirty64 = fp_.dirty64;
-  stub.still_dirty32 = fp_.dirty32;
-  stub.resume = e_.cursor();
 }
 
 // The interpreter takes this instruction where the condition doesn't hold.
@@ -242,17 +225,8 @@ void UnitEmitter::emit_fp_stub(Stub& stub) {
     case Stub::Kind::kSame:
       Emitter::patch(stub.field, stubs_[stub.target].begin);
       break;
-    case Stub::Kind::kSettle:
-      e_.stmxcsr(frame(l_.temp));
-      e_.test(byte_ptr(kFrame, l_.temp), 1);
-      {
-        Label accrued;
-        e_.jne(accrued);
-        leave_here(stub);
-        e_.bind(accrued);
-      }
-      repair(stub.dirty64 & ~stub.still_dirty64, stub.dirty32 & ~stub.still_dirty32);
-      e_.jmp_near(stub.resume);
+    case Stub::Kind::kFused:
+      emit_fused_stub(stub);
       break;
     case Stub::Kind::kLeave:
       leave_here(stub);

@@ -162,7 +162,6 @@ class UnitEmitter {
   void fp_written(Operand dst, uint32_t from, bool single, FpResult kind);
   void fp_copied(Operand dst, Operand src);
   void need_single(Operand o, const Uop& u);
-  void need_settled(Operand o, bool single, const Uop& u);
   void clean(uint32_t mask);
   void clean_all() { clean(~uint32_t{0}); }
   void test_nans(uint32_t roots, uint32_t dirty64, uint32_t dirty32);
@@ -177,7 +176,7 @@ class UnitEmitter {
   struct Stub {
     enum class Kind : uint8_t {
       kSite, kGroup, kExit, kFar, kInterpret,
-      kRepair, kSame, kSettle, kLeave, kCleanExit, kMinMax, kSaturate, kFromUnsigned, kQuiet,  // floating point
+      kRepair, kSame, kFused, kLeave, kCleanExit, kMinMax, kSaturate, kFromUnsigned, kQuiet,  // floating point
     } kind;
     uint8_t* field;        // rel32 that leads to it
     uint8_t* resume;       // tries again
@@ -188,8 +187,7 @@ class UnitEmitter {
     SiteInfo info;
     TbExit* exit;
     int64_t target;
-    uint32_t dirty64, dirty32;              // registers when it is entered
-    uint32_t still_dirty64, still_dirty32;  // and where it resumes
+    uint32_t dirty64, dirty32;  // registers when it is entered
     uint32_t roots;
     int count;             // instructions that the budget doesn't know of yet
     Gpr64 gpr;
@@ -200,6 +198,7 @@ class UnitEmitter {
   void emit_group_stub(Stub& stub);
   void emit_fp_stub(Stub& stub);
   void emit_min_max_stub(const Stub& stub);
+  void emit_fused_stub(const Stub& stub);
   void emit_quiet_stub(const Stub& stub);
   void emit_saturate_stub(const Stub& stub);
   void emit_from_unsigned_stub(const Stub& stub);

@@ -8,9 +8,13 @@ set(TCG_EXEC_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/interp/code_cache.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/handlers.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/interpreter.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/counters.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/jit.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/options.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/perf_map.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/tb_cache.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/unit_log.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/disas_host.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_alu.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_control.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp.cpp
@@ -18,6 +22,7 @@ set(TCG_EXEC_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp_state.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_memory.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_system.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/thunk_names.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/thunks.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/cpu.cpp
     ${CMAKE_CURRENT_LIST_DIR}/riscv/decode.cpp

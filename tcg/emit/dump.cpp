@@ -52,7 +52,8 @@ std::string number(int64_t value) {
 }
 
 std::string place(int64_t offset) {
-  return offset < 0 ? stringf("page-0x%llx", 0ull - static_cast<unsigned long long>(offset)) : stringf("page+0x%llx", static_cast<unsigned long long>(offset));
+  const unsigned long long bits = static_cast<unsigned long long>(offset);
+  return offset < 0 ? stringf("page-0x%llx", 0 - bits) : stringf("page+0x%llx", bits);
 }
 
 std::string register_name(const Uop& u, Operand o) {
@@ -68,7 +69,7 @@ std::string csr_access(const Uop& u) {
   const char* name = csr_name(args.number);
   const std::string what = args.write ? name_of(kCsrOps, static_cast<unsigned>(args.op)) : "read";
   std::string text = stringf("%s.%s", name != nullptr ? name : stringf("0x%x", args.number).c_str(), what.c_str());
-  if (args.is_constant) text += stringf(", %s", number(static_cast<int64_t>(args.constant)).c_str());
+  if (args.write && args.is_constant) text += stringf(", %s", number(static_cast<int64_t>(args.constant)).c_str());
   return text;
 }
 
@@ -128,8 +129,11 @@ std::string op_text(const Unit& unit, uint64_t page_address) {
   for (int i = 0; i < unit.uop_count; i++) {
     const Uop& u = unit.uops[i];
     // An instruction that needs none (nop, a jump that the unit follows) shows, too. What stands behind the last one only ends the unit.
-    for (; shown < u.insn; shown++) text += shown + 1 < unit.insn_count ? " ---- " + insn_text(unit, shown + 1, page_address) + "\n" : " ---- end\n";
-    text += " " + uop_text(u) + "\n";
+    while (shown < u.insn) {
+      const bool is_insn = ++shown < unit.insn_count;
+      text += stringf(" ---- %s\n", is_insn ? insn_text(unit, shown, page_address).c_str() : "end");
+    }
+    text += stringf("  %s\n", uop_text(u).c_str());
   }
   return text;
 }

@@ -73,7 +73,11 @@ bool Jit::usable(uint8_t* mode) const {
   return cpu_.config.has(Ext::kC);
 }
 
-void Jit::interpret(int64_t instructions) { in_.run_some(std::min(instructions, in_.budget)); }
+void Jit::interpret(int64_t instructions) {
+  const int64_t before = in_.budget;
+  in_.run_some(std::min(instructions, in_.budget));
+  cache_.counters.interpreted += static_cast<uint64_t>(before - in_.budget);
+}
 
 void Jit::enter_fp() {
   const HartState& state = cpu_.state;
@@ -99,14 +103,14 @@ void Jit::enter(const uint8_t* code) {
   f.stolen = 0;
   f.value = cpu_.state.pc;
   enter_fp();
-  entries++;
+  cache_.counters.entries++;
   argument_ = cache_.thunks().enter(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias, code);
   leave_fp();
   if (f.dirty64 | f.dirty32) repair_nans(f.dirty64, f.dirty32);
   f.dirty64 = f.dirty32 = 0;
   in_.budget = f.budget + f.stolen + reserve_;
   f.stolen = 0;
-  exits[f.exit_reason]++;
+  cache_.counters.exits[f.exit_reason]++;
 }
 
 // The page of code at pc; null with a trap, or with !*whole where memory or PMP cut the page.
@@ -346,6 +350,7 @@ bool Jit::misses_often(const SiteInfo& info) {
   JitFrame& f = cpu_.jit;
   uint32_t& misses = *reinterpret_cast<uint32_t*>(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias + info.misses);
   if (misses < kMissesMax) return false;
+  cache_.counters.slot_misses += misses;
   misses = 0;
   uint64_t& since = (&f.misses_since[0][0])[&misses - &f.slot_misses[0][0]];
   const uint64_t now = cpu_.instructions();
@@ -359,7 +364,7 @@ bool Jit::misses_often(const SiteInfo& info) {
 }
 
 uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
-  slow_calls++;
+  cache_.counters.slow_calls[info.kind]++;
   JitFrame& f = cpu_.jit;
   HartState& state = cpu_.state;
   state.pc = f.page_va + info.offset;

@@ -37,7 +37,7 @@ class Jit {
   static void kick(uintptr_t pc, int64_t* budget_register);
   static uintptr_t recover(uintptr_t pc);
 
-  uint64_t entries = 0, exits[8] = {}, slow_calls = 0;  // for counters
+  const JitCounters& counters() const { return cache_.counters; }
 
  private:
   struct Target {

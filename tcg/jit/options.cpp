@@ -15,15 +15,25 @@ namespace {
 struct Switch {
   const char* name;
   bool JitOptions::*field;
+  const char* help;
 };
 constexpr Switch kSwitches[] = {
-    {"one-insn-per-tb", &JitOptions::one_insn}, {"x-chain", &JitOptions::chain},   {"x-slots", &JitOptions::slots},
-    {"x-groups", &JitOptions::groups},          {"x-follow", &JitOptions::follow},
+    {"one-insn-per-tb", &JitOptions::one_insn, "units of one instruction (default off)"},
+    {"x-chain", &JitOptions::chain, "units jump to each other directly (default on)"},
+    {"x-slots", &JitOptions::slots, "each access remembers its page (default on)"},
+    {"x-groups", &JitOptions::groups, "one check for accesses off one register (default on)"},
+    {"x-follow", &JitOptions::follow, "units go on behind direct jumps (default on)"},
 };
 
 constexpr uint64_t kCacheMiBMin = 1, kCacheMiBMax = 1024;
 
 }  // namespace
+
+std::string jit_option_help() {
+  std::string text = stringf("  %-22s %s\n", "tb-size=MiB", "room for generated code (default 32)");
+  for (const Switch& s : kSwitches) text += stringf("  %-22s %s\n", stringf("%s=on|off", s.name).c_str(), s.help);
+  return text + stringf("  %-22s %s\n", "x-tlb-entries=N", "a TLB of so many entries, a power of two up to 64, or 4096 (default)");
+}
 
 const char* jit_option_names() { return "tb-size=MiB, one-insn-per-tb=, x-chain=, x-slots=, x-groups=, x-follow=, x-tlb-entries=N"; }
 

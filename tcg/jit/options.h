@@ -21,6 +21,7 @@ struct JitOptions {
 
 // "tcg" or "interp"; a key of `-accel tcg,...`. Errors are of the command line's kind.
 Status set_accelerator(JitOptions& options, const std::string& name);
+std::string jit_option_help();  // a line a key
 Status set_jit_option(JitOptions& options, const std::string& key, const std::string& value);
 
 // What harts that are made from now on use. Set once, before the first.

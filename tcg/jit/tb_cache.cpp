@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "tcg/emit/translate.h"
 #include "tcg/jit/jit.h"
+#include "tcg/jit/unit_log.h"
 #include "tcg/riscv/cpu.h"
 
 namespace monochord {
@@ -47,6 +48,7 @@ TbCache::TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu
   set_code_hooks(Jit::kick, Jit::recover);
   make_layout(hart);
   thunks_ = x86_64::make_thunks(memory, memory + kThunkBytes, layout_, Jit::slow_path);
+  if (perf_map != nullptr) tell_thunks(thunks_);
   const size_t half = (size - kThunkBytes) / 2;
   for (int i = 0; i < 2; i++) {
     Half& h = halves_[i];
@@ -178,9 +180,10 @@ void TbCache::make_room() {
   current_ ^= 1;
   Half& other = halves_[current_];
   if (!other.tbs.empty()) {
-    evictions_++;
+    counters.evictions++;
+    if (perf_map != nullptr) perf_map->forget(other.code_begin, other.code_end);
     for (TranslationBlock* tb : other.tbs) {
-      if (tb->valid) end(*tb);
+      if (tb->valid) end(*tb, TbEnd::kEviction);
     }
     other.tbs.clear();
     // Jump caches may lead there, and so may exits of units that ended: those are never taken again.
@@ -219,11 +222,13 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
   tb->insn_count = static_cast<uint16_t>(unit.insn_count);
   tb->granules = unit.granules;
   x86_64::UnitEmitter emitter(half.code, half.code_end, unit, layout_, thunks_, options_, slots_, page, *tb, reinterpret_cast<TbExit*>(half.meta));
+  x86_64::CodeMarks marks;
+  if (log_enabled(kLogOutAsm)) emitter.record(marks);
   emitter.emit(grouped && options_.groups);
   half.meta += tb->exit_count * sizeof(TbExit);
   half.meta = emitter.store_sites(half.meta);
   half.meta += -reinterpret_cast<uintptr_t>(half.meta) & 15;
-  bytes_made += static_cast<uint64_t>(emitter.cursor() - half.code);
+  counters.bytes += static_cast<uint64_t>(emitter.cursor() - half.code);
   half.code = emitter.cursor();
   half.tbs.push_back(tb);
 
@@ -241,23 +246,32 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
     protect(*next, 1);
     next->straddlers.push_back(tb);
   }
-  units_made++;
-  insns_translated += tb->insn_count;
-  translation_ns += static_cast<uint64_t>(counting_ns() - begin_ns);
+  counters.units++;
+  counters.insns += tb->insn_count;
+  counters.ns += static_cast<uint64_t>(counting_ns() - begin_ns);
+  if (wants_units()) tell(*tb, marks);
   return tb;
+}
+
+void TbCache::tell(const TranslationBlock& tb, const x86_64::CodeMarks& marks) const {
+  // Whoever runs stands where the unit begins.
+  const RiscvCpu* const hart = current_cpu != nullptr ? static_cast<RiscvCpu*>(current_cpu) : harts_.size() == 1 ? harts_.front() : nullptr;
+  const bool is_virtual = hart != nullptr && (hart->state.pc & kPageMask) == tb.start;
+  tell_unit({*unit_, tb, log_enabled(kLogOutAsm) ? &marks : nullptr, thunks_, is_virtual ? hart->state.pc & ~kPageMask : tb.page_paddr, is_virtual});
 }
 
 void TbCache::link(TbExit& exit, TranslationBlock& to) {
   if (!exit.from->valid || !to.valid || exit.to != nullptr) return;
-  links_made++;
+  counters.links++;
   exit.to = &to;
   exit.next_in = to.incoming;
   to.incoming = &exit;
   x86_64::Emitter::patch(exit.field, exit.backward ? to.entry_check : to.entry);
 }
 
-void TbCache::end(TranslationBlock& tb) {
+void TbCache::end(TranslationBlock& tb, TbEnd why) {
   ended_++;
+  counters.ended[static_cast<unsigned>(why)]++;
   tb.valid = false;
   for (TbExit* exit = tb.incoming; exit != nullptr;) {
     TbExit* const next = exit->next_in;
@@ -289,16 +303,16 @@ void TbCache::end(TranslationBlock& tb) {
   x86_64::Emitter::patch(tb.entry_indirect + 1, thunks_.exit[static_cast<int>(JitExit::kJump)]);
 }
 
-void TbCache::end_touched(TbPage& page, uint64_t granules) {
+void TbCache::end_touched(TbPage& page, uint64_t granules, TbEnd why) {
   uint64_t left = 0;
   for (TranslationBlock* tb = page.tbs; tb != nullptr;) {
     TranslationBlock* const next = tb->page_next;
-    if (tb->granules & granules) end(*tb);
+    if (tb->granules & granules) end(*tb, why);
     else left |= tb->granules;
     tb = next;
   }
   if (granules & 1) {
-    while (!page.straddlers.empty()) end(*page.straddlers.back());
+    while (!page.straddlers.empty()) end(*page.straddlers.back(), why);
   } else if (!page.straddlers.empty()) {
     left |= 1;
   }
@@ -314,7 +328,7 @@ void TbCache::written(uint64_t paddr, uint64_t size) {
       const uint64_t touched = granules_of(paddr, bytes);
       if (page->granules & touched) {
         if (config_.strict_fencei) page->stale = any_stale_ = true;
-        else end_touched(*page, touched);
+        else end_touched(*page, touched, TbEnd::kStore);
       }
     }
     paddr += bytes;
@@ -330,27 +344,27 @@ void TbCache::dma_written(uint64_t paddr, uint64_t size, bool* any) {
   }
 }
 
-void TbCache::forget(TbPage& page) {
+void TbCache::forget(TbPage& page, TbEnd why) {
   page.stale = false;
-  end_touched(page, ~uint64_t{0});
+  end_touched(page, ~uint64_t{0}, why);
 }
 
 void TbCache::forget_stale(bool fence) {
   if (!any_stale_ || (config_.strict_fencei && !fence)) return;
   any_stale_ = false;
   for (auto& [number, page] : pages_) {
-    if (page->stale) forget(*page);
+    if (page->stale) forget(*page, TbEnd::kStale);
   }
 }
 
 void TbCache::flush() {
-  for (auto& [number, page] : pages_) forget(*page);
+  for (auto& [number, page] : pages_) forget(*page, TbEnd::kFlush);
 }
 
 void TbCache::site_always_misses(TbPage& page, uint16_t offset) {
-  sites_demoted++;
+  counters.sites_demoted++;
   page.set_always_misses(offset);
-  end_touched(page, uint64_t{1} << (offset / 64));
+  end_touched(page, uint64_t{1} << (offset / 64), TbEnd::kSite);
 }
 
 // --- questions of signal handlers -----------------------------------------------------------------------------------------------

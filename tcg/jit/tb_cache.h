@@ -20,6 +20,7 @@
 #include "core/host.h"
 #include "core/memory.h"
 #include "tcg/emit/uop.h"
+#include "tcg/jit/counters.h"
 #include "tcg/jit/options.h"
 #include "tcg/jit/tb.h"
 #include "tcg/riscv/config.h"
@@ -78,7 +79,7 @@ class TbCache {
   // Counts what ended units, so that a slow path sees whether its own may be among them.
   uint64_t ended() const { return ended_; }
   // Counts emptied halves: exits and units from before are gone.
-  uint64_t evictions() const { return evictions_; }
+  uint64_t evictions() const { return counters.evictions; }
 
   // --- any context ---
   bool holds(uintptr_t host_pc) const { return host_pc - begin_ < size_; }
@@ -87,8 +88,7 @@ class TbCache {
   // Where code goes on after a fault at host_pc (an empty slot answered); 0: it is not one of ours.
   uintptr_t recover(uintptr_t host_pc) const;
 
-  // For counters.
-  uint64_t units_made = 0, insns_translated = 0, bytes_made = 0, translation_ns = 0, links_made = 0, sites_demoted = 0;
+  JitCounters counters;
 
  private:
   struct Half {
@@ -119,9 +119,11 @@ class TbCache {
   TranslationBlock* find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next);
   TranslationBlock* make(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next);
   void make_room();
-  void end(TranslationBlock& tb);
-  void end_touched(TbPage& page, uint64_t granules);
-  void forget(TbPage& page);
+  // Tells whoever asked for it (unit_log.h).
+  void tell(const TranslationBlock& tb, const x86_64::CodeMarks& marks) const;
+  void end(TranslationBlock& tb, TbEnd why);
+  void end_touched(TbPage& page, uint64_t granules, TbEnd why);
+  void forget(TbPage& page, TbEnd why);
 
   const CpuConfig config_;
   const JitOptions options_;
@@ -139,7 +141,7 @@ class TbCache {
   std::unordered_map<uint64_t, std::unique_ptr<TbPage>> pages_;
   uint64_t filter_[kFilterBits / 64] = {};
   bool any_stale_ = false;
-  uint64_t ended_ = 0, evictions_ = 0;
+  uint64_t ended_ = 0;
   std::unique_ptr<Unit> unit_;
 };
 

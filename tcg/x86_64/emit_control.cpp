@@ -40,11 +40,16 @@ void UnitEmitter::emit(bool grouped) {
   tb_.exits = exits_;
   tb_.exit_count = 0;
   emit_entries();
+  unsigned insn = ~0u;
   for (int i = 0; i < u_.uop_count && !stopped_; i++) {
     const Uop& u = u_.uops[i];
     if (u.dead) continue;
-    // Temporaries end with their instruction.
-    if (i > 0 && u.insn != u_.uops[i - 1].insn) busy_[rax.index] = busy_[rcx.index] = false;
+    if (u.insn != insn) {
+      // Temporaries end with their instruction.
+      insn = u.insn;
+      busy_[rax.index] = busy_[rcx.index] = false;
+      if (marks_ != nullptr) marks_->insn(u.insn, e_.cursor());
+    }
     if (!keeps_rcx(u)) rcx_group_ = 0;
     (this->*kHandlers[static_cast<size_t>(u.code)])(u);
     if (u.code == UopCode::k_call_helper) fp_.settled = 0;  // it may have cleared NV
@@ -270,6 +275,7 @@ void UnitEmitter::emit_stubs() {
   for (int i = 0; i < stub_count_; i++) {
     Stub& stub = stubs_[i];
     stub.begin = e_.cursor();
+    if (marks_ != nullptr) marks_->stub(stub.field, stub.begin);
     Emitter::patch(stub.field, stub.begin);
     switch (stub.kind) {
       case Stub::Kind::kSite:

@@ -34,6 +34,14 @@ SiteInfo UnitEmitter::site_info(const Uop& u, SiteKind kind) {
   return info;
 }
 
+// Data in the code: the slow path finds it by its return address.
+void UnitEmitter::emit_info(const SiteInfo& info) {
+  uint8_t* const at = e_.cursor();
+  memcpy(at, &info, sizeof info);
+  e_.set_cursor(at + sizeof info);
+  if (marks_ != nullptr) marks_->data(at, sizeof info);
+}
+
 UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Alignment alignment, SiteKind kind) {
   const int32_t imm = static_cast<int32_t>(u.imm);
   uint8_t* const resume = e_.cursor();
@@ -373,9 +381,7 @@ void UnitEmitter::emit_site_stub(Stub& stub) {
   if (!refills) stub.info.slot = 0;
   e_.call_near(refills ? thunks_.miss[stub.info.mode][is_store] : thunks_.slow);
   e_.jmp_near(stub.resume);
-  uint8_t* const at = e_.cursor();
-  memcpy(at, &stub.info, sizeof stub.info);
-  e_.set_cursor(at + sizeof stub.info);
+  emit_info(stub.info);
   // The slow path did it all, the result's register included.
   e_.jmp_near(stub.after);
 }
@@ -391,9 +397,7 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
     stub.info.sub = is_store;
     e_.call_near(thunks_.group[stub.info.mode][is_store]);
     e_.jmp_near(stub.resume);
-    uint8_t* const at = e_.cursor();
-    memcpy(at, &stub.info, sizeof stub.info);
-    e_.set_cursor(at + sizeof stub.info);
+    emit_info(stub.info);
   }
   // The instructions before this one have run.
   if (stub.info.count > 1) e_.lea(kBudget, ptr(kBudget, 1 - stub.info.count));

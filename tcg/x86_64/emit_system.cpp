@@ -23,9 +23,7 @@ void UnitEmitter::call_slow_path(const Uop& u) {
   if (u.code == UopCode::k_call_helper && static_cast<HelperOp>(u.sub) == HelperOp::kSfenceVma) emit_value_for_slow_path(u);
   e_.call_near(thunks_.slow);
   e_.jmp_near(e_.cursor());  // keeps the form; nothing comes back to it
-  uint8_t* const at = e_.cursor();
-  memcpy(at, &info, sizeof info);
-  e_.set_cursor(at + sizeof info);
+  emit_info(info);
 }
 
 void UnitEmitter::emit_call_helper(const Uop& u) {

@@ -9,6 +9,7 @@
 #include "tcg/emit/uop.h"
 #include "tcg/jit/options.h"
 #include "tcg/jit/tb.h"
+#include "tcg/x86_64/code_marks.h"
 #include "tcg/x86_64/emitter.h"
 #include "tcg/x86_64/host_registers.h"
 #include "tcg/x86_64/thunks.h"
@@ -46,6 +47,8 @@ class UnitEmitter {
   UnitEmitter(uint8_t* begin, uint8_t* end, const Unit& unit, const FrameLayout& layout, const Thunks& thunks, const JitOptions& options,
               SlotAllocator* slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits);
 
+  // Notes where things are while it emits, for -d out_asm.
+  void record(CodeMarks& marks) { marks_ = &marks; }
   // Emits everything; tb's entries and exits are set. `grouped`: base-register groups are used.
   void emit(bool grouped);
   uint8_t* cursor() const { return e_.cursor(); }
@@ -206,6 +209,7 @@ class UnitEmitter {
   void leave_here(const Stub& stub);
   void emit_value_for_slow_path(const Uop& u);
   SiteInfo site_info(const Uop& u, SiteKind kind);
+  void emit_info(const SiteInfo& info);
 
   Emitter e_;
   const Unit& u_;
@@ -217,6 +221,7 @@ class UnitEmitter {
   const SiteHints& hints_;
   TranslationBlock& tb_;
   TbExit* exits_;
+  CodeMarks* marks_ = nullptr;
   bool grouped_ = false;
   bool stopped_ = false;            // an uop left the rest of the unit unreachable
   const Uop* skipped_ = nullptr;    // a write of fflags that has nothing to do

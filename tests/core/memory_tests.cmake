@@ -10,6 +10,7 @@ add_executable(core-memory-tests
   log_test.cpp
   memory_property_test.cpp
   memory_test.cpp
+  symbols_test.cpp
   trace_test.cpp)
 target_link_libraries(core-memory-tests PRIVATE monochord-core ZLIB::ZLIB ${FDT_LIBRARY} GTest::gtest_main)
 gtest_discover_tests(core-memory-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)

@@ -2,11 +2,13 @@
 add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/alarm_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/dump_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/gdb_registers_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/interp_interrupt_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/interp_memory_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/interp_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_fp_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_tools_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/random_code_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/self_modifying_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tlb_test.cpp

@@ -177,11 +177,11 @@ TEST_F(JitFp, EachInstruction) {
       a.state.mstatus = b.state.mstatus = a.state.mstatus | kDirty;
       a.state.pc = b.state.pc = place(n);
       const HartState before = a.state;
-      const uint64_t entries = jit().entries, exits = jit().exits[static_cast<int>(JitExit::kInterpret)];
+      const uint64_t entries = jit().counters().entries, exits = jit().counters().exits[static_cast<int>(JitExit::kInterpret)];
       bench_->steps(2, 0);
       bench_->steps(2, 1);
-      ASSERT_GT(jit().entries, entries);
-      interpreted += jit().exits[static_cast<int>(JitExit::kInterpret)] - exits;
+      ASSERT_GT(jit().counters().entries, entries);
+      interpreted += jit().counters().exits[static_cast<int>(JitExit::kInterpret)] - exits;
       ASSERT_EQ(difference(), "") << line.name << " rd " << c.r.rd << " rs1 " << c.r.rs1 << " rs2 " << c.r.rs2 << " rs3 " << c.r.rs3 << " rm " << c.rm << " frm "
                                   << c.frm << std::hex << "\nrs1 " << before.f[c.r.rs1] << " rs2 " << before.f[c.r.rs2] << " rs3 " << before.f[c.r.rs3] << " x "
                                   << before.x[c.r.rs1] << " fflags " << before.fflags;

@@ -14,10 +14,12 @@ class Typewriter final : public CharBackend {
 
 TEST(Monitor, HelpListsEveryCommandOfTheIssue) {
   const std::string help = monitor_command("help");
-  for (const char* name : {"info registers", "info timers", "info mtree", "stop", "cont", "quit"}) EXPECT_NE(help.find(name), std::string::npos) << name;
+  for (const char* name : {"info registers", "info timers", "info mtree", "info jit", "stop", "cont", "quit"}) EXPECT_NE(help.find(name), std::string::npos) << name;
 }
 
 TEST(Monitor, UnknownCommandNamesTheNearest) { EXPECT_NE(monitor_command("info register").find("info registers"), std::string::npos); }
+
+TEST(Monitor, InfoJitSaysSoWhereNoneRuns) { EXPECT_NE(monitor_command("info jit").find("does not run"), std::string::npos); }
 
 TEST(Monitor, EmptyLinesPrintNothing) { EXPECT_EQ(monitor_command("   "), ""); }
 

@@ -72,6 +72,28 @@ TEST(Options, HelpIsPrintedForEveryListAndNamesEveryOption) {
   for (const char* name : {"-kernel", "-bios", "-drive", "-gdb", "-serial", "-no-reboot", "Ctrl-A x"}) EXPECT_NE(help.find(name), std::string::npos) << name;
 }
 
+TEST(Options, AcceleratorsAndTheirKeys) {
+  EXPECT_TRUE(parse({}).value().jit.enabled);
+  EXPECT_FALSE(parse({"-accel", "interp"}).value().jit.enabled);
+  EXPECT_FALSE(parse({"-M", "virt,accel=interp"}).value().jit.enabled);
+  const Result<Options> options = parse({"-accel", "tcg,one-insn-per-tb=on,tb-size=64,x-chain=off", "-perfmap", "-stats"});
+  ASSERT_TRUE(options.ok()) << options.error().message;
+  EXPECT_TRUE(options.value().jit.one_insn);
+  EXPECT_FALSE(options.value().jit.chain);
+  EXPECT_EQ(options.value().jit.cache_bytes, 64u << 20);
+  EXPECT_TRUE(options.value().perfmap);
+  EXPECT_TRUE(options.value().stats);
+  EXPECT_NE(error_of({"-accel", "tcg,one-insn-per-tb=maybe"}).find("one-insn-per-tb=maybe: on or off"), std::string::npos);
+  EXPECT_NE(error_of({"-accel", "tcg,tb-size=0"}).find("from 1 to 1024"), std::string::npos);
+  EXPECT_NE(error_of({"-accel", "tcg,tb-size="}).find("from 1 to 1024"), std::string::npos);
+  EXPECT_NE(error_of({"-accel", "tcg,tbsize=3"}).find("unknown key 'tbsize'"), std::string::npos);
+  EXPECT_NE(error_of({"-accel", "interp,tb-size=3"}).find("only 'tcg' has this key"), std::string::npos);
+  EXPECT_NE(error_of({"-accel", "interp", "-perfmap"}).find("-perfmap names generated code"), std::string::npos);
+  const std::string help = parse({"-accel", "help"}).value().text;
+  for (const char* key : {"tb-size=", "one-insn-per-tb=", "x-chain=", "x-slots=", "x-groups=", "x-follow=", "x-tlb-entries="})
+    EXPECT_NE(help.find(key), std::string::npos) << key;
+}
+
 TEST(Options, AMissingValueIsAnError) { EXPECT_NE(error_of({"-kernel"}).find("-kernel needs a value"), std::string::npos); }
 
 TEST(Options, AppendAndInitrdNeedAKernel) {

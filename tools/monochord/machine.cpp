@@ -2,11 +2,15 @@
 
 #include <qemu/timer.h>
 
+#include <unistd.h>
+
 #include <cinttypes>
 
 #include "core/log.h"
 #include "core/main_loop.h"
+#include "core/symbols.h"
 #include "port/posix/block_file.h"
+#include "tcg/jit/counters.h"
 #include "tools/monochord/firmware.h"
 #include "tools/monochord/rtc_base.h"
 
@@ -68,6 +72,14 @@ Status Machine::attach_devices(VirtBoardConfig& config) {
   return {};
 }
 
+// Names for -d in_asm and -perfmap. What can't be read is said by whoever loads it.
+void Machine::load_symbols(const std::string& bios) const {
+  for (const std::string& path : {bios, options_.kernel}) {
+    if (path.empty()) continue;
+    if (const Result<FileImage> file = FileImage::open(path)) guest_symbols().add(file.value());
+  }
+}
+
 Status Machine::build() {
   system_.init_container("system", UINT64_MAX);
   as_ = std::make_unique<AddressSpace>("memory", system_);
@@ -82,6 +94,7 @@ Status Machine::build() {
   Result<std::string> bios = find_firmware(options_);
   if (!bios) return bios.error();
   config.bios = *bios;
+  if (options_.perfmap || log_enabled(kLogInAsm | kLogOp | kLogOutAsm)) load_symbols(*bios);
   config.kernel = options_.kernel;
   config.initrd = options_.initrd;
   config.append = options_.append.value_or("");
@@ -128,6 +141,9 @@ void Machine::print_stats(int64_t run_ns) const {
   const uint64_t count = total_instructions();
   const double seconds = static_cast<double>(run_ns) / 1e9;
   error_report("%" PRIu64 " instructions in %.3f s, %.1f million a second", count, seconds, seconds > 0 ? static_cast<double>(count) / seconds / 1e6 : 0.0);
+  if (!options_.jit.enabled) return;
+  const std::string table = jit_report();
+  write_all(STDERR_FILENO, table.data(), table.size());
 }
 
 int Machine::run() {

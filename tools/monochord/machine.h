@@ -29,6 +29,7 @@ class Machine {
   Status open_drives();
   Status attach_devices(VirtBoardConfig& config);
   Status build();
+  void load_symbols(const std::string& bios) const;
   static void on_debug(void* opaque, Cpu& cpu, ExecExit why);
   void print_stats(int64_t run_ns) const;
 

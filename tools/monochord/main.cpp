@@ -12,6 +12,7 @@
 #include "core/main_loop.h"
 #include "port/posix/posix_host.h"
 #include "port/posix/posix_timer_host.h"
+#include "tcg/jit/perf_map.h"
 #include "tools/monochord/machine.h"
 #include "tools/monochord/options.h"
 
@@ -69,6 +70,17 @@ int run(int argc, char** argv) {
     }
   if (!options.log_items.empty()) log_mask = parse_log_items(options.log_items.c_str()).value();
   jit_options() = options.jit;
+  if (log_enabled(kLogNoChain)) jit_options().chain = false;
+  std::unique_ptr<PerfMap> names;
+  if (options.perfmap) {
+    Result<std::unique_ptr<PerfMap>> opened = PerfMap::open(PerfMap::default_path());
+    if (!opened) {
+      error_report("%s", opened.error().message.c_str());
+      return 1;
+    }
+    names = std::move(*opened);
+    perf_map = names.get();
+  }
   PidFile pidfile;
   if (!options.pidfile.empty())
     if (Status ok = pidfile.write(options.pidfile); !ok) {

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/main_loop.h"
 #include "core/suggest.h"
+#include "tcg/jit/counters.h"
 #include "tools/monochord/monitor.h"
 #include "tools/monochord/options.h"
 #include "tools/monochord/version.h"
@@ -75,6 +76,7 @@ std::string info_timers(const std::string&) {
 }
 
 std::string info_mtree(const std::string&) { return target.as != nullptr ? target.as->mtree() : std::string(); }
+std::string info_jit(const std::string&) { return jit_report(); }
 std::string info_status(const std::string&) { return stringf("VM status: %s\n", runstate_name(runstate())); }
 std::string info_version(const std::string&) { return version_text(); }
 std::string info_name(const std::string&) { return target.name.empty() ? std::string() : target.name + "\n"; }
@@ -147,6 +149,7 @@ const Command kCommands[] = {
     {"info timers", "", "every timer: clock, deadline, callback", info_timers},
     {"info mtree", "", "the memory map: regions and who answers where", info_mtree},
     {"info cpus", "", "harts, their pc and instruction counts", info_cpus},
+    {"info jit", "", "what the JIT made and did: units, exits, slow paths, TLB", info_jit},
     {"info status", "", "whether the machine runs", info_status},
     {"info version", "", "the version", info_version},
     {"info name", "", "the name given with -name", info_name},

@@ -89,7 +89,7 @@ Status set_accel(Parser& p, const std::string& value) {
   const OptionList list = OptionList::parse(value, "accel");
   const std::string accel = list.get("accel");
   if (accel == "help" || accel == "?") {
-    p.print("Accelerators supported:\ntcg     generated code (default)\ninterp  the interpreter\n");
+    p.print("Accelerators supported:\ntcg     generated code (default)\ninterp  the interpreter\n\nKeys of -accel tcg:\n" + jit_option_help());
     return {};
   }
   if (Status ok = set_accelerator(p.options.jit, accel); !ok) return ok;
@@ -223,7 +223,7 @@ const OptionRow kOptions[] = {
     {"cpu", "rv64[,EXT=on|off]...", kStandard, "the CPU and its extensions ('help' lists them)", set_cpu},
     {"m", "[size=]MEGS|SIZE", kStandard, "memory, default 128M; suffixes K M G T", set_memory},
     {"smp", "1", kStandard, "number of harts (one, for now)", set_smp},
-    {"accel", "tcg[,tb-size=MiB][,one-insn-per-tb=on]|interp", kStandard, "generated code, with so large a cache for it, or the interpreter", set_accel},
+    {"accel", "tcg[,tb-size=MiB][,one-insn-per-tb=on]|interp", kStandard, "generated code, or the interpreter ('help' lists the keys)", set_accel},
     {"name", "NAME", kStandard, "a name for this guest", [](Parser& p, const std::string& value) -> Status {
        p.options.name = OptionList::parse(value, "guest").get("guest", value);
        return {};
@@ -264,7 +264,8 @@ const OptionRow kOptions[] = {
     {"d", "ITEM[,...]", kDebug, "log these items ('help' lists them)", set_log},
     {"D", "FILE", kDebug, "log to FILE instead of stderr", SET_STRING(log_file)},
     {"pidfile", "FILE", kDebug, "write the process id to FILE", SET_STRING(pidfile)},
-    {"stats", nullptr, kDebug, "print instructions and instructions per second at the end", SET_FLAG(stats)},
+    {"stats", nullptr, kDebug, "print instructions per second and the JIT's counters at the end", SET_FLAG(stats)},
+    {"perfmap", nullptr, kDebug, "write /tmp/perf-PID.map, by which 'perf report' names generated code", SET_FLAG(perfmap)},
     {"strict-masking", nullptr, kDebug, "mask signals with sigprocmask instead of a counter (slow; for tests)", SET_FLAG(strict_masking)},
 };
 
@@ -335,6 +336,7 @@ Status check_together(const Options& o) {
     if (o.append && !o.append->empty()) return errorf("-append needs -kernel: without one nobody reads it");
     if (!o.initrd.empty()) return errorf("-initrd needs -kernel: without one nobody reads it");
   }
+  if (o.perfmap && !o.jit.enabled) return errorf("-perfmap names generated code, and -accel interp makes none; leave one of them out");
   if (o.serials.size() > 1) return errorf("-serial: the board has one serial port; it was given %zu times", o.serials.size());
   return {};
 }

@@ -70,7 +70,8 @@ struct Options {
   std::string rtc_base = "utc", rtc_clock = "host";
   JitOptions jit;                               // -accel, -machine accel=
   bool force_legacy = true;                     // -global virtio-mmio.force-legacy
-  bool stats = false;                           // --stats: instructions per second at the end
+  bool stats = false;                           // --stats: instructions per second and what the JIT did, at the end
+  bool perfmap = false;                         // -perfmap
   bool strict_masking = false;                  // --strict-masking: sigprocmask instead of the lazy mask
 };
 

@@ -1,0 +1,13 @@
+# capstone 5 prints host code for -d out_asm. tools/setup builds it; without it the bytes are shown. tcg/CMakeLists.txt includes this.
+set(MONOCHORD_DEPS ${CMAKE_SOURCE_DIR}/build/deps CACHE PATH "Where tools/setup built capstone and the musl libraries")
+set(capstone_dir ${MONOCHORD_DEPS}/capstone)
+if(MONOCHORD_STATIC_BUILD)
+  set(capstone_dir ${MONOCHORD_DEPS}/musl)
+endif()
+set(CAPSTONE_LIBRARY ${capstone_dir}/lib/libcapstone.a)
+if(EXISTS ${CAPSTONE_LIBRARY} AND EXISTS ${capstone_dir}/include/capstone/capstone.h)
+  set_source_files_properties(x86_64/disas_host.cpp PROPERTIES COMPILE_DEFINITIONS MONOCHORD_CAPSTONE INCLUDE_DIRECTORIES ${capstone_dir}/include)
+  target_link_libraries(monochord-tcg PRIVATE ${CAPSTONE_LIBRARY})
+else()
+  message(STATUS "no capstone in ${capstone_dir}: -d out_asm shows bytes only (tools/setup capstone musl)")
+endif()

@@ -61,6 +61,8 @@ class Emit {
   }
   // The instruction ended the unit: nothing follows it.
   bool ended() const { return ended_; }
+  // mstatus.FS may have changed since the unit began: what uses the FPU begins a new one, which looks.
+  bool fs_may_have_changed() const { return fs_changed_; }
   // Where it goes on after an unconditional jump inside the page; -1: at the next instruction.
   int follow() const { return follow_; }
   void set_may_follow(bool may) { may_follow_ = may; }
@@ -98,7 +100,11 @@ class Emit {
     return v;
   }
   void set_gpr(unsigned n, Value v) {
-    if (n == 0) return;
+    if (n == 0) {
+      // Even so the instruction needs the FPU.
+      if (v.kind == Value::Kind::kOperand && is_fpr(v.operand)) integer_operand(v);
+      return;
+    }
     const Operand rd = static_cast<Operand>(n);
     Known known;
     known.width = v.width;
@@ -592,6 +598,7 @@ class Emit {
   int follow_ = -1;
   bool may_follow_ = true;
   bool ended_ = false;
+  bool fs_changed_ = false;
   uint16_t offset_ = 0;
   uint8_t length_ = 4;
 };

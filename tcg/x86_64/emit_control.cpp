@@ -43,6 +43,7 @@ void UnitEmitter::emit(bool grouped) {
   unsigned insn = ~0u;
   for (int i = 0; i < u_.uop_count && !stopped_; i++) {
     const Uop& u = u_.uops[i];
+    if (u_.uses_fp && !fp_checked_ && touches_fp(u)) check_fp(u);
     if (u.dead) continue;
     if (u.insn != insn) {
       // Temporaries end with their instruction.
@@ -53,6 +54,7 @@ void UnitEmitter::emit(bool grouped) {
     if (!keeps_rcx(u)) rcx_group_ = 0;
     (this->*kHandlers[static_cast<size_t>(u.code)])(u);
     if (u.code == UopCode::k_call_helper) fp_.settled = 0;  // it may have cleared NV
+    if (writes_fs(u)) fp_checked_ = false;
   }
   CHECK(stopped_);
   emit_stubs();
@@ -105,11 +107,12 @@ void UnitEmitter::emit_entries() {
   check_budget();
   tb_.entry = e_.cursor();
   loop_ = tb_.entry_check;
-  if (u_.uses_fp) {
+  if (u_.uses_fp && fp_comes_first()) {
+    fp_checked_ = true;
     e_.cmp(dword_ptr(kFrame, l_.fp_ready), 0);
     Stub& stub = new_stub(Stub::Kind::kInterpret, e_.jcc_near(Condition::kE, e_.cursor()));
     stub.target = -2;
-    // A loop need not ask again: nothing in a unit turns the FPU off.
+    // A loop need not ask again.
     loop_unboxed_ = e_.cursor();
     check_singles_of_loop();
     loop_ = e_.cursor();
@@ -141,7 +144,8 @@ void UnitEmitter::jump_through_cache() {
 // `field` is a jump's rel32 that has been emitted already.
 void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
   if (target == u_.start && options_.chain && !u_.straddles && mode_ == u_.mode) {
-    Emitter::patch(field, (loop_boxed_ & ~fp_.boxed) == 0 ? loop_ : loop_unboxed_);
+    if (u_.uses_fp && !fp_checked_) Emitter::patch(field, tb_.entry_check);
+    else Emitter::patch(field, (loop_boxed_ & ~fp_.boxed) == 0 ? loop_ : loop_unboxed_);
     return;
   }
   if (links_direct(target) && !u_.straddles) {

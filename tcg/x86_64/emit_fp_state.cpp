@@ -11,6 +11,7 @@
 //   is not settled, the result is tested at once.
 #include <bit>
 
+#include "tcg/emit/emit.h"
 #include "tcg/x86_64/unit_emitter.h"
 
 namespace monochord::x86_64 {
@@ -53,6 +54,37 @@ void UnitEmitter::fp_copied(Operand dst, Operand src) {
   fp_.dirty32 |= old.dirty32 & s ? d : 0;
   fp_.boxed |= old.boxed & s ? d : 0;
   fp_.settled |= old.settled & s ? d : 0;
+}
+
+// --- is the FPU on? ---------------------------------------------------------------------------------------------------------
+// JitFrame::fp_ready is looked at once, where the unit is entered; behind a write of FS again.
+bool UnitEmitter::touches_fp(const Uop& u) {
+  if (u.code == UopCode::k_call_helper) {
+    const bool is_csr = static_cast<HelperOp>(u.sub) == HelperOp::kCsr;
+    return is_csr && unpack_csr(u.imm).number >= 1 && unpack_csr(u.imm).number <= 3;
+  }
+  return is_fpr(u.dst) || is_fpr(u.a) || is_fpr(u.b);
+}
+
+bool UnitEmitter::writes_fs(const Uop& u) {
+  if (u.code != UopCode::k_call_helper || static_cast<HelperOp>(u.sub) != HelperOp::kCsr) return false;
+  const CsrArgs args = unpack_csr(u.imm);
+  constexpr unsigned kSstatus = 0x100, kMstatus = 0x300;
+  return args.write && (args.number == kSstatus || args.number == kMstatus);
+}
+
+bool UnitEmitter::fp_comes_first() const {
+  for (int i = 0; i < u_.uop_count; i++) {
+    if (touches_fp(u_.uops[i])) return true;
+    if (writes_fs(u_.uops[i])) return false;
+  }
+  return false;
+}
+
+void UnitEmitter::check_fp(const Uop& u) {
+  e_.cmp(dword_ptr(kFrame, l_.fp_ready), 0);
+  leave_unless(Condition::kNe, u);
+  fp_checked_ = true;
 }
 
 // --- operands ---------------------------------------------------------------------------------------------------------------
@@ -158,7 +190,7 @@ void UnitEmitter::leave_dirty(uint32_t dirty64, uint32_t dirty32) {
 // --- loops ------------------------------------------------------------------------------------------------------------------
 // Singles that a unit which jumps to its own start reads before it writes them: their boxes are looked at once, before the loop. Gives their mask.
 uint32_t UnitEmitter::singles_of_loop() const {
-  uint32_t written = 0, singles = 0;
+  uint32_t written = 0, singles = 0, last_single = ~uint32_t{0};
   bool loops = false;
   for (int i = 0; i < u_.uop_count; i++) {
     const Uop& u = u_.uops[i];
@@ -188,9 +220,15 @@ uint32_t UnitEmitter::singles_of_loop() const {
         if (is_fpr(o)) singles |= bit_of(o) & ~written;
       }
     }
-    if (is_fpr(u.dst)) written |= bit_of(u.dst);
+    if (is_fpr(u.dst)) {
+      const bool makes_single = u.code == UopCode::k_fcvt ? static_cast<FpCvt>(u.sub) <= FpCvt::kSLu || static_cast<FpCvt>(u.sub) == FpCvt::kSD
+                                                          : u.size == MemOp::kU32;
+      written |= bit_of(u.dst);
+      last_single = makes_single ? last_single | bit_of(u.dst) : last_single & ~bit_of(u.dst);
+    }
   }
-  return loops ? singles : 0;
+  // One that the loop leaves as a double would fail in each round.
+  return loops ? singles & last_single : 0;
 }
 
 void UnitEmitter::check_singles_of_loop() {

@@ -66,7 +66,7 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
   rcx_group_ = member ? u.group : 0;
   const Stub::Kind kind_of_stub = member ? Stub::Kind::kGroup : Stub::Kind::kSite;
   if (form_a) {
-    if (member && base == rax) e_.mov(frame(l_.temp), rax);
+    if (base == rax && (member || is_temp(u.a))) e_.mov(frame(l_.temp), rax);
     e_.lea(rax, ptr(base, first));
     e_.rorx(ecx, eax, 8);
     e_.and_(ecx, static_cast<int64_t>(l_.tlb_index_mask) << 4);
@@ -373,6 +373,8 @@ void UnitEmitter::emit_site_stub(Stub& stub) {
   const Uop& u = *stub.uop;
   const SiteKind kind = static_cast<SiteKind>(stub.info.kind);
   if (u.code != UopCode::k_load && u.code != UopCode::k_load_reserved) emit_value_for_slow_path(u);
+  // The table's look-up has spoilt an address that was in rax.
+  if (is_temp(u.a) && temp_host(u.a) == rax && (!options_.slots || hints_.always_misses(stub.info.offset))) e_.mov(rax, frame(l_.temp));
   const Gpr64 base = read(u.a, rax);
   if (kind == SiteKind::kHelper) move(rax, base);
   else e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm)));

@@ -164,6 +164,10 @@ class UnitEmitter {
   enum class FpResult : uint8_t { kArithmetic, kBits, kNumber };  // may be a NaN of the host's; one of the guest's; none
   void fp_written(Operand dst, uint32_t from, bool single, FpResult kind);
   void fp_copied(Operand dst, Operand src);
+  static bool touches_fp(const Uop& u);
+  static bool writes_fs(const Uop& u);
+  bool fp_comes_first() const;
+  void check_fp(const Uop& u);
   void need_single(Operand o, const Uop& u);
   void clean(uint32_t mask);
   void clean_all() { clean(~uint32_t{0}); }
@@ -224,6 +228,7 @@ class UnitEmitter {
   CodeMarks* marks_ = nullptr;
   bool grouped_ = false;
   bool stopped_ = false;            // an uop left the rest of the unit unreachable
+  bool fp_checked_ = false;         // the FPU is on, and its rounding mode the host's
   const Uop* skipped_ = nullptr;    // a write of fflags that has nothing to do
   int counted_ = 0;                 // instructions that the budget knows of
   uint8_t* loop_ = nullptr;         // where a branch to the unit's own start goes

@@ -94,6 +94,9 @@ class JitFp : public ::testing::Test {
     compare("fflags", 0, a.fflags, b.fflags);
     compare("frm", 0, a.frm, b.frm);
     compare("mstatus", 0, a.mstatus, b.mstatus);
+    compare("mepc", 0, a.mepc, b.mepc);
+    compare("mcause", 0, a.mcause, b.mcause);
+    compare("mtval", 0, a.mtval, b.mtval);
     compare("instructions", 0, bench_->hart(0).instructions(), bench_->hart(1).instructions());
     return text;
   }
@@ -194,17 +197,87 @@ TEST_F(JitFp, EachInstruction) {
   EXPECT_EQ(op_count, 58);
 }
 
+// --- where the state of a unit's registers must be forgotten ----------------------------------------------------------------------
+// Each is a loop of s5 rounds that adds what it sees to s2. fa0 to fa3: the operands.
+class JitFpLoop : public JitFp {
+ protected:
+  Assembler a_{kRam};
+  void run(const std::vector<uint64_t>& operands) {
+    make({});
+    bench_->load(a_, kRam);
+    for (unsigned hart = 0; hart < 2; hart++) {
+      HartState& state = bench_->hart(hart).state;
+      for (unsigned n = 0; n < operands.size(); n++) state.f[10 + n] = operands[n];
+      state.mstatus |= kDirty;
+      state.x[s5] = 5000;
+      state.pc = kRam;
+      bench_->steps(20000, hart);
+    }
+    EXPECT_EQ(difference(), "");
+  }
+  void read_flags() {
+    a_.csr(op_csrrs, t2, 1, zero);
+    a_.r(op_add, s2, s2, t2);
+  }
+  void clear_flags() { a_.csr(op_csrrwi, zero, 1, 0); }
+  void end(uint64_t top) {
+    a_.i(op_addi, s5, s5, -1);
+    a_.b(op_bne, s5, zero, top);
+    a_.j(zero, a_.pc());
+  }
+};
+
+TEST_F(JitFpLoop, QuietComparisonOfASignalingNan) {
+  const uint64_t top = a_.pc();
+  clear_flags();
+  a_.csr(op_csrrs, t0, 1, zero);
+  a_.word(encode(op_flt_d, t1, 10, 11, 0, 0));
+  a_.csr(op_csrrw, zero, 1, t0);
+  read_flags();
+  end(top);
+  run({0x7ff0000000000001, 0x3ff0000000000000});
+  EXPECT_EQ(bench_->x(s2), 0u);
+}
+
+TEST_F(JitFpLoop, FusedAfterNvWasCleared) {
+  const uint64_t top = a_.pc();
+  a_.word(encode(op_fcvt_d_w, 13, zero, 0, 0, 0));
+  a_.word(encode(op_fdiv_d, 14, 13, 13, 0, kDyn));  // 0 / 0: a NaN, and NV
+  clear_flags();
+  a_.word(encode(op_fmadd_d, 15, 10, 13, 14, kDyn));  // infinity * 0 + that
+  read_flags();
+  end(top);
+  run({0x7ff0000000000000});
+  EXPECT_GT(bench_->x(s2), 0u);
+}
+
+TEST_F(JitFpLoop, ASingleThatLosesItsBoxOnOneWay) {
+  const uint64_t top = a_.pc();
+  a_.word(encode(op_fadd_s, 10, 10, 11, 0, kDyn));
+  a_.word(encode(op_fmv_x_w, t2, 10, 0, 0, 0));
+  a_.r(op_add, s2, s2, t2);
+  a_.word(encode(op_fadd_d, 10, 12, 12, 0, kDyn));
+  a_.i(op_addi, s5, s5, -1);
+  a_.i(op_andi, t0, s5, 7);
+  a_.b(op_beq, t0, zero, top);
+  a_.word(encode(op_fadd_s, 10, 11, 11, 0, kDyn));
+  a_.b(op_bne, s5, zero, top);
+  a_.j(zero, a_.pc());
+  run({kBox | 0x3f800000, kBox | 0x40000000, 0x3ff0000000000000});
+}
+
 // --- units and loops ------------------------------------------------------------------------------------------------------------
 // A loop of random instructions over an array of special values, with branches on what comes out.
 class RandomLoop {
  public:
-  static constexpr uint64_t kData = kRam + 0x10000, kDataBytes = 2048;
+  static constexpr uint64_t kData = kRam + 0x11000 - 1024, kDataBytes = 2048;  // over the end of a page
   RandomLoop(uint64_t seed, Assembler& a) : random_(seed), a_(a) {}
 
   // x20: data; x21: rounds.
   void make(unsigned length, int rounds) {
     choose_registers();
     a_.li(s4, kData);
+    a_.li(s7, Bench::kDevice + 0x800 - 64);  // a device, and behind it nothing: accesses trap
     a_.li(s5, static_cast<uint64_t>(rounds));
     const uint64_t top = a_.pc();
     body(length);
@@ -249,7 +322,8 @@ class RandomLoop {
         case 3:
         case 4: {
           const Op op = singles_ == 0 ? op_fsd : singles_ == 1 ? op_fsw : pick(2) ? op_fsd : op_fsw;
-          a_.s(op, f(), static_cast<int>(pick(kDataBytes / 8) * 8 % 2040), s4);
+          if (pick(12) == 0) a_.s(op, f(), static_cast<int>(pick(16) * 8), s7);
+          else a_.s(op, f(), static_cast<int>(pick(kDataBytes / 8) * 8 % 2040), s4);
           break;
         }
         case 5:
@@ -278,7 +352,11 @@ class RandomLoop {
   void csr() {
     constexpr unsigned kFflags = 1, kFrm = 2, kFcsr = 3;
     const unsigned r = x();
-    switch (pick(12)) {
+    switch (pick(14)) {
+      case 12:
+        a_.u(op_lui, t5, 6);  // FS
+        a_.csr(op_csrrc, zero, kMstatus, t5);
+        break;
       case 0: a_.csr(op_csrrwi, pick(2) ? x() : zero, kFflags, pick(32)); break;
       case 1: a_.csr(op_csrrw, pick(2) ? r : zero, kFflags, pick(2) ? r : x()); break;
       case 2: a_.csr(op_csrrsi, x(), pick(2) ? kFflags : kFcsr, 0); break;
@@ -295,7 +373,8 @@ class RandomLoop {
   }
   void load(unsigned fd) {
     const Op op = singles_ == 0 ? op_fld : singles_ == 1 ? op_flw : pick(2) ? op_fld : op_flw;
-    a_.i(op, fd, s4, static_cast<int>(pick(kDataBytes / 8) * 8 % 2040));
+    if (pick(12) == 0) a_.i(op, fd, s7, static_cast<int>(pick(16) * 8));
+    else a_.i(op, fd, s4, static_cast<int>(pick(kDataBytes / 8) * 8 % 2040));
   }
   void arithmetic() {
     for (;;) {
@@ -318,6 +397,28 @@ class RandomLoop {
   unsigned singles_ = 0;
 };
 
+// Behind an access that traps, or at an instruction that needs FS: then it is Dirty.
+uint64_t handler(Bench& bench) {
+  Assembler a(kRam + 0x8000);
+  constexpr unsigned kMscratch = 0x340, kIllegal = 2;
+  a.csr(op_csrrw, t6, kMscratch, t6);
+  a.csr(op_csrrs, t6, kMcause, zero);
+  a.i(op_addi, t6, t6, -static_cast<int>(kIllegal));
+  const size_t access = a.reserve();
+  a.u(op_lui, t6, 6);
+  a.csr(op_csrrs, zero, kMstatus, t6);
+  a.csr(op_csrrw, t6, kMscratch, t6);
+  a.plain(op_mret);
+  a.patch_b(access, op_bne, t6, zero);
+  a.csr(op_csrrs, t6, kMepc, zero);
+  a.i(op_addi, t6, t6, 4);
+  a.csr(op_csrrw, zero, kMepc, t6);
+  a.csr(op_csrrw, t6, kMscratch, t6);
+  a.plain(op_mret);
+  bench.load(a, kRam + 0x8000);
+  return kRam + 0x8000;
+}
+
 TEST_F(JitFp, Loops) {
   // More by hand: MONOCHORD_RANDOM_PROGRAMS=5000 tcg-exec-tests --gtest_filter=JitFp.Loops; MONOCHORD_RANDOM_SEED=n begins elsewhere.
   const char* const more = getenv("MONOCHORD_RANDOM_PROGRAMS");
@@ -337,6 +438,9 @@ TEST_F(JitFp, Loops) {
     const uint64_t data_seed = random();
     const unsigned nan_share = static_cast<unsigned>(random() % 4);
     bench_->load(a, kRam);
+    bench_->on_read = [](uint64_t offset, unsigned) { return values()[offset % values().size()]; };
+    std::vector<std::pair<uint64_t, uint64_t>> written;
+    bench_->on_write = [&](uint64_t offset, unsigned size, uint64_t value) { written.push_back({offset << 8 | size, value}); };
     std::vector<uint64_t> data(RandomLoop::kDataBytes / 8);
     for (unsigned hart = 0; hart < 2; hart++) {
       std::mt19937_64 fill(data_seed);
@@ -353,6 +457,7 @@ TEST_F(JitFp, Loops) {
       state.mstatus |= fill() % 8 == 0 ? uint64_t{1} << 13 : kDirty;  // Initial, or Dirty
       state.frm = fill() % 16 == 0 ? 4 : fill() % 4;
       state.fflags = 0;
+      state.mtvec = handler(*bench_);
       state.pc = kRam;
     }
     // Steps of any size; the JIT's reserve is interpreted, so they are long.
@@ -363,11 +468,14 @@ TEST_F(JitFp, Loops) {
       std::copy(data.begin(), data.end(), in_ram);
       bench_->steps(steps, 0);
       std::copy_n(in_ram, data.size(), after.begin());
+      const auto written_first = std::exchange(written, {});
       std::copy(data.begin(), data.end(), in_ram);
       bench_->steps(steps, 1);
       std::copy_n(in_ram, data.size(), data.begin());
       ASSERT_EQ(difference(), "") << "seed " << seed;
       ASSERT_EQ(after, data) << "seed " << seed;
+      ASSERT_EQ(written_first, written) << "seed " << seed;
+      written.clear();
     }
   }
 }

@@ -61,6 +61,8 @@ void find_groups(Unit& unit) {
   for (int i = 0; i < unit.uop_count; i++) {
     Uop& u = unit.uops[i];
     if (u.dead) continue;
+    // A system instruction may change what memory looks like: the TLB and the slots, the mode of what follows.
+    if (u.code == UopCode::k_call_helper) open = {};
     const bool is_load = u.code == UopCode::k_load;
     if ((is_load || u.code == UopCode::k_store) && is_gpr(u.a) && u.a != 0) {
       Open& group = open[u.a][!is_load];

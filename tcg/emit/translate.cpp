@@ -85,6 +85,12 @@ void build_unit(Unit& unit, const UnitRequest& request, const CpuConfig& config)
       memcpy(&raw, request.page + offset, sizeof raw);
     }
     const Decoded decoded = decode(raw, &config);
+    if (decoded.op != op_illegal && (insn_line(decoded.op).flags & kFp) != 0 && e.fs_may_have_changed()) {
+      unit.straddles = false;
+      e.begin(static_cast<uint16_t>(offset), 0);
+      e.end_at(offset);
+      break;
+    }
     visited.set(offset / 2);
     unit.granules |= granule(offset);
     if (offset + length <= 4096) unit.granules |= granule(offset + length - 1);
@@ -116,6 +122,8 @@ void build_unit(Unit& unit, const UnitRequest& request, const CpuConfig& config)
 
 // Whether the unit ends here is found out when it runs: most writes change nothing that a unit stands on.
 Emit::Value Emit::csr(unsigned number, CsrOp op, Value operand, bool read, bool write) {
+  constexpr unsigned kSstatus = 0x100;
+  if (write && number == kSstatus) fs_changed_ = true;
   CsrArgs args{static_cast<uint16_t>(number), op, read, write, false, 0};
   Operand source = kNoOperand;
   if (operand.kind == Value::Kind::kConst && wrap(operand.imm) < uint64_t{1} << 40) {

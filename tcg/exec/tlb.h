@@ -87,7 +87,7 @@ class Tlb {
   // as a physical address, not sign-extended in Sv39, Sv48 and Sv57), and the addend 0 leaves its address as it is, which is none on an x86-64 host
   // either (not canonical). So an access to that page through an empty slot touches nothing: the host raises SIGSEGV, which generated code has to
   // take as a miss of the site.
-  static constexpr uint64_t kEmptySlot = uint64_t{1} << 63;
+  static constexpr uint64_t kEmptySlot = 0x7e5a3c96d2b41000;  // no pattern that programs are fond of
   TlbEntry slots[kTlbModes][kSiteSlots];
   static constexpr unsigned kGroupSlots = 8;
   uint8_t slot_filter[kTlbModes][kFilterBytes] = {};

@@ -45,6 +45,8 @@ uint32_t fflags_of(uint32_t mxcsr) {
 
 }  // namespace
 
+Jit* volatile Jit::running_ = nullptr;
+
 int64_t counting_ns() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -104,6 +106,8 @@ void Jit::enter(const uint8_t* code) {
   f.value = cpu_.state.pc;
   enter_fp();
   cache_.counters.entries++;
+  running_ = this;
+  timer_signal_fence();
   argument_ = cache_.thunks().enter(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias, code);
   leave_fp();
   if (f.dirty64 | f.dirty32) repair_nans(f.dirty64, f.dirty32);
@@ -450,22 +454,15 @@ uint64_t Jit::jump_on() {
 
 // --- signals ----------------------------------------------------------------------------------------------------------------------
 void Jit::kick(uintptr_t pc, int64_t* budget_register) {
-  Cpu* const running = current_cpu;
-  if (running == nullptr) return;
-  RiscvCpu& cpu = *static_cast<RiscvCpu*>(running);
-  Jit* const jit = cpu.interpreter().jit();
+  Jit* const jit = running_;
   if (jit == nullptr || !jit->cache_.budget_is_live(pc)) return;
+  JitFrame& f = jit->cpu_.jit;
   // Callbacks that this signal runs see the count as of the last look at the budget.
-  jit->in_.budget = *budget_register + cpu.jit.stolen + jit->reserve_;
-  cpu.jit.stolen += *budget_register + 1;
+  jit->in_.budget = *budget_register + f.stolen + jit->reserve_;
+  f.stolen += *budget_register + 1;
   *budget_register = -1;
 }
 
-uintptr_t Jit::recover(uintptr_t pc) {
-  Cpu* const running = current_cpu;
-  if (running == nullptr) return 0;
-  Jit* const jit = static_cast<RiscvCpu*>(running)->interpreter().jit();
-  return jit != nullptr ? jit->cache_.recover(pc) : 0;
-}
+uintptr_t Jit::recover(uintptr_t pc) { return running_ != nullptr ? running_->cache_.recover(pc) : 0; }
 
 }  // namespace monochord

@@ -59,6 +59,8 @@ class Jit {
   uint64_t slow(const SiteInfo& info, uint64_t address);
   uint64_t slow_access(const SiteInfo& info, uint64_t address, Trap* trap);
 
+  static Jit* volatile running_;  // whose code runs, for the handlers of signals
+
   RiscvCpu& cpu_;
   Interpreter& in_;
   TbCache& cache_;

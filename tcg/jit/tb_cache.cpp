@@ -89,6 +89,7 @@ void TbCache::make_layout(RiscvCpu& hart) {
   l.jump_table = at(&hart.tlb.current.jump);
   l.slots = at(&hart.tlb.slots);
   l.slot_filter = at(&hart.tlb.slot_filter);
+  l.slot_groups = at(&hart.tlb.slot_groups);
   l.slot_misses = at(&j.slot_misses);
   l.mstatus = at(&s.mstatus);
   l.mie = at(&s.mie);
@@ -116,7 +117,6 @@ void TbCache::make_layout(RiscvCpu& hart) {
 void TbCache::add_hart(RiscvCpu& hart) {
   harts_.push_back(&hart);
   if (options_.tlb_entries != Tlb::kEntries) hart.tlb.set_entries_for_test(options_.tlb_entries);
-  for (unsigned mode = 0; mode < kTlbModes; mode++) hart.tlb.slots_used[mode] = Tlb::kSiteSlots;
 }
 
 void TbCache::remove_hart(RiscvCpu& hart) { std::erase(harts_, &hart); }

@@ -55,7 +55,7 @@ struct FrameLayout {
   int32_t page_va, budget, stolen, value, temp, hart, host_rsp, enter_code, group_addends, mxcsr, mxcsr_host, exit_reason, fp_ready, dirty64, dirty32;
   int32_t exit_request;
   int32_t read_table, write_table, jump_table;   // arrays of pointers by mode
-  int32_t slots, slot_filter, slot_misses;       // arrays by mode
+  int32_t slots, slot_filter, slot_groups, slot_misses;       // arrays by mode
   int32_t mstatus, mie, mip_soft, irq_lines, sscratch, sepc, scause, stval, stvec, satp, menvcfg, senvcfg, frm, fflags;
   int32_t reservation_addr, reservation_value, reservation_epoch, dma_epoch;
   uint32_t tlb_index_mask = 0xfff;

@@ -188,6 +188,11 @@ class ThunkEmitter {
     e_.movsxd(rbx, dword_ptr(rdx, info(offsetof(SiteInfo, slot))));
     e_.vmovups(xmm0, ptr(rcx));
     e_.vmovups(ptr(kFrame, rbx), xmm0);
+    // Which slots may be filled, by groups of them: in the same order, so the slot's distance says which byte.
+    static_assert(sizeof(TlbEntry) * Tlb::kGroupSlots == 128);
+    e_.sub(rbx, l_.slots);
+    e_.shr(rbx, 7);
+    e_.mov(byte_ptr(kFrame, rbx, 1, l_.slot_groups), 1);
     e_.mov(ecx, eax);
     e_.shr(ecx, 12);
     e_.and_(ecx, static_cast<int64_t>(Tlb::kFilterBytes - 1));

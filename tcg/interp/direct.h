@@ -96,7 +96,7 @@ struct Direct {
   }
   Value fpr_s(unsigned n) const { return fpu::unbox32(s->f[n]); }
   void set_fpr_s(unsigned n, Value v) { set_fpr(n, fpu::box32(static_cast<uint32_t>(v))); }
-  void fs_dirty() { s->mstatus |= kMstatusFs | kMstatusSd; }
+  void fs_dirty() { s->mstatus |= kMstatusFs; }
   Value imm(int64_t v) const { return static_cast<uint64_t>(v); }
   Value pc() const { return in->pc_of(insn); }
   Value pc_plus(int64_t offset) const { return pc() + static_cast<uint64_t>(offset); }

@@ -58,7 +58,7 @@ void write_fcsr(RiscvCpu& cpu, unsigned, uint64_t value) {
 }
 
 // --- mstatus and sstatus --------------------------------------------------------------------------------------
-// SD is what FS says now (3.1.6.6); the bit in state.mstatus, which executors set with FS, is only a hint that it was dirty once.
+// SD is what FS says now (3.1.6.6); it is not kept.
 uint64_t with_sd(uint64_t status) { return (status & kMstatusFs) == kMstatusFs ? status | kMstatusSd : status & ~kMstatusSd; }
 
 uint64_t read_mstatus(const RiscvCpu& cpu, unsigned) { return with_sd(cpu.state.mstatus); }

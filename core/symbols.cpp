@@ -57,12 +57,11 @@ void SymbolTable::add(const FileImage& file) {
       if (end > symbol.st_value) symbols_.push_back({symbol.st_value, end, std::move(name)});
     }
   }
-  // A label reaches to the next one. Of several names for a place the last one in the file stays: there a linker puts the global ones.
+  // Of several names for a place the last one in the file stays: there a linker puts the global ones.
   std::stable_sort(symbols_.begin(), symbols_.end(), [](const Symbol& a, const Symbol& b) { return a.begin < b.begin; });
   std::vector<Symbol> apart;
   for (Symbol& symbol : symbols_) {
     if (!apart.empty() && apart.back().begin == symbol.begin) apart.pop_back();
-    if (!apart.empty()) apart.back().end = std::min(apart.back().end, symbol.begin);
     apart.push_back(std::move(symbol));
   }
   symbols_ = std::move(apart);

@@ -29,7 +29,7 @@ class SymbolTable {
     uint64_t begin, end;
     std::string name;
   };
-  std::vector<Symbol> symbols_;  // by address; none overlap
+  std::vector<Symbol> symbols_;  // by address, one at each
 };
 
 // What the machine's images are known by; filled where somebody asked for names.

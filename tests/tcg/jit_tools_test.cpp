@@ -127,6 +127,7 @@ struct OutAsm {
   uint64_t size = 0;      // as the heading says
   uint64_t bytes = 0;     // of all lines of host code
   uint64_t text = 0;      // of lines with a disassembly
+  uint64_t data = 0;      // of lines of data
   bool contiguous = true;
   std::string first_odd;
 };
@@ -152,6 +153,7 @@ OutAsm read_out_asm(const std::vector<std::string>& lines, size_t at) {
     next = address + bytes;
     out.bytes += bytes;
     if (what[0] != 0) out.text += bytes;
+    if (strcmp(what, "(data)") == 0) out.data += bytes;
   }
   return out;
 }
@@ -166,6 +168,7 @@ TEST_F(JitTools, OutAsmShowsEachByteOfAUnitBesideItsGuestInstruction) {
   log_mask = 0;
   const std::vector<std::string> lines = lines_of(log.text());
   int units = 0, in_insns = 0;
+  uint64_t data = 0;
   for (size_t i = 0; i < lines.size(); i++) {
     if (lines[i].compare(0, 3, "IN:") == 0 && lines[i].find("IN: hart") == std::string::npos) {  // the interpreter decodes, too
       ASSERT_NE(lines[i].find("mode M, physical 0x800"), std::string::npos) << lines[i];
@@ -180,12 +183,16 @@ TEST_F(JitTools, OutAsmShowsEachByteOfAUnitBesideItsGuestInstruction) {
     EXPECT_GT(out.size, 0u);
     EXPECT_EQ(out.bytes, out.size);
     EXPECT_TRUE(out.contiguous);
+    EXPECT_EQ(out.data % sizeof(SiteInfo), 0u);
+    data += out.data;
     if (x86_64::disassembler_lacks() == nullptr) {
       EXPECT_EQ(out.text, out.size);
     }
   }
   EXPECT_EQ(static_cast<uint64_t>(units), counters().units);
   EXPECT_GE(units, 2);
+  // The load, the store and the CSR have one each.
+  EXPECT_GE(data, 3 * sizeof(SiteInfo));
 }
 
 TEST_F(JitTools, OutAsmNamesTheCodeThatAUnitLeavesTo) {
@@ -346,6 +353,8 @@ TEST_F(JitTools, InstructionsOfTheInterpreterAreItsOwn) {
   load_loop();
   run(100);  // less than generated code is given
   EXPECT_EQ(counters().interpreted, 100u);
+  run(50);
+  EXPECT_EQ(counters().interpreted, 150u);
   EXPECT_EQ(counters().entries, 0u);
   run(100000);
   EXPECT_GT(counters().interpreted, 100u);

@@ -54,7 +54,8 @@ void UnitEmitter::emit_fcvt(const Uop& u) {
 }
 
 void UnitEmitter::convert_to_integer(const Uop& u) {
-  const auto [single, is_unsigned, is_long] = to_integer(u);
+  const auto to_what = to_integer(u);
+  const bool single = to_what.single, is_unsigned = to_what.is_unsigned, is_long = to_what.is_long;
   const bool is_static = u.imm != kDynamic && u.imm != kTowardsZero;
   if (single) need_single(u.a, u);
   const Xmm a = read_fpr(u.a, xmm0);
@@ -120,7 +121,8 @@ void UnitEmitter::emit_saturate_stub(const Stub& stub) {
 }
 
 void UnitEmitter::convert_from_integer(const Uop& u) {
-  const auto [single, is_unsigned, is_long] = from_integer(u);
+  const auto from_what = from_integer(u);
+  const bool single = from_what.single, is_unsigned = from_what.is_unsigned, is_long = from_what.is_long;
   const bool exact = !single && !is_long;
   Gpr64 x = read(u.a, rax);
   if (is_unsigned && !is_long) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/log.h"
 #include "core/trace.h"
@@ -77,16 +78,11 @@ ExecExit Interpreter::exec(int64_t budget_given) {
   slice_ = budget = budget_given;
   bql_unlock();
   // Callbacks that waited for the BQL may have asked for something already.
-  if (!cpu_.exit_request) {
-    if (jit_ != nullptr) jit_->run();
-    else run(budget_given);
-  }
+  if (!cpu_.exit_request) jit_ != nullptr ? jit_->run() : run(budget_given);
   bql_lock();
   executed_ += static_cast<uint64_t>(slice_ - budget);
-  slice_ = budget;
-  const bool used_up = budget == 0 && why_ == ExecExit::kRequest;
-  slice_ = budget = 0;
-  return used_up ? ExecExit::kBudget : why_;
+  slice_ = 0;
+  return std::exchange(budget, 0) == 0 && why_ == ExecExit::kRequest ? ExecExit::kBudget : why_;
 }
 
 // -d exec and -d cpu show each instruction before it runs.
@@ -485,13 +481,11 @@ bool Interpreter::read_code(uint64_t paddr, uint16_t* half) const {
 }
 
 const Insn* Interpreter::run_from_scratch(uint64_t pc, uint32_t raw) {
-  const unsigned length = insn_length(static_cast<uint16_t>(raw));
   if (raw != scratch_raw_ || scratch_raw_ == 0) {
     scratch_raw_ = raw;
     scratch_[0] = make_insn(decode(raw, &cpu_.config), CodePage::kSlots);
     scratch_[1].fn = scratch_[2].fn = handler_refetch();
   }
-  (void)length;
   page = nullptr;
   bias = pc - slot_offset(scratch_);
   return scratch_;

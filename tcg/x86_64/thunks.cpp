@@ -40,9 +40,12 @@ class ThunkEmitter {
     Label go;
     e_.cmp(dword_ptr(kFrame, l_.exit_request), 0);
     e_.je_short(go);
+    // What a kick does; another kick in the middle of it finds it done.
+    begin_dead();
     e_.lea(kBudget, ptr(kBudget, 1));
     e_.add(frame(l_.stolen), kBudget);
     e_.mov(kBudget, -1);
+    end_dead();
     e_.bind(go);
   }
 
@@ -99,12 +102,12 @@ class ThunkEmitter {
   void enter() {
     e_.align(16);
     t_.enter = reinterpret_cast<uint64_t (*)(void*, const void*)>(e_.cursor());
+    begin_dead();
     for (const Gpr64 r : kCalleeSaved) e_.push(r);
     e_.push(rax);  // keeps the stack aligned in units: rsp is a multiple of 16 there
     e_.mov(kFrame, rdi);
     e_.mov(frame(l_.enter_code), rsi);
     e_.mov(frame(l_.host_rsp), rsp);
-    begin_dead();
     load_state();
     e_.mov(rax, frame(l_.value));
     e_.jmp(qword_ptr(kFrame, l_.enter_code));

@@ -25,10 +25,10 @@ struct Thunks {
   const uint8_t* mxcsr_of_fflags = nullptr;  // by fflags
   uint8_t* begin = nullptr;
   uint8_t* end = nullptr;
-  // Between these the budget is in JitFrame, not in its register.
+  // Between these its register does not hold the budget; JitFrame does, or will.
   struct Range {
     const uint8_t *begin, *end;
-  } dead[6] = {};
+  } dead[8] = {};
   int dead_count = 0;
 };
 

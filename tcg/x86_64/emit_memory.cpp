@@ -160,11 +160,10 @@ void UnitEmitter::load_from(const Uop& u, const Mem& at) {
   if (d == rax && is_gpr(u.dst) && u.dst != 0) e_.mov(frame(x_at(u.dst)), rax);
 }
 
+// One host instruction; a floating-point register that isn't pinned is in xmm0.
 void UnitEmitter::store_to(const Uop& u, const Mem& at) {
   if (is_fpr(u.b)) {
-    Xmm v = xmm0;
-    if (is_pinned(u.b)) v = pinned_fpr(u.b);
-    else e_.vmovsd(xmm0, frame(f_at(u.b)));
+    const Xmm v = is_pinned(u.b) ? pinned_fpr(u.b) : xmm0;
     if (is_single(u)) e_.vmovss(at, v);
     else e_.vmovsd(at, v);
     return;
@@ -206,10 +205,10 @@ void UnitEmitter::emit_store(const Uop& u) {
     if (access.imm != 0) e_.add(rax, access.imm);
     access.direct = true;
   }
-  if (!in_memory(u.b)) set_access(stub);
-  else e_.mov(rcx, frame(x_at(u.b)));
+  if (is_fpr(u.b) && !is_pinned(u.b)) e_.vmovsd(xmm0, frame(f_at(u.b)));
   if (in_memory(u.b)) {
     rcx_group_ = 0;
+    e_.mov(rcx, frame(x_at(u.b)));
     set_access(stub);
     const Mem at = ptr(rax);
     switch (size_of(u.size)) {
@@ -219,6 +218,7 @@ void UnitEmitter::emit_store(const Uop& u) {
       default: e_.mov(at, rcx); break;
     }
   } else {
+    set_access(stub);
     store_to(u, host_address(access));
   }
   set_after(stub);
@@ -271,6 +271,9 @@ void UnitEmitter::emit_store_conditional(const Uop& u) {
   e_.xor_(eax, eax);
   e_.jmp_short(done);
   e_.bind(failed);
+  // An SC that fails has to fault all the same where an empty slot answered.
+  set_access(stub);
+  e_.movzx(eax, Mem8{ptr(rcx)});
   e_.mov(eax, 1);
   e_.bind(done);
   if (u.dst != 0 && is_gpr(u.dst)) {

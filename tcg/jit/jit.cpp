@@ -109,6 +109,7 @@ void Jit::enter(const uint8_t* code) {
   running_ = this;
   timer_signal_fence();
   argument_ = cache_.thunks().enter(reinterpret_cast<uint8_t*>(&cpu_.state) + x86_64::kFrameBias, code);
+  running_ = nullptr;
   leave_fp();
   if (f.dirty64 | f.dirty32) repair_nans(f.dirty64, f.dirty32);
   f.dirty64 = f.dirty32 = 0;
@@ -157,7 +158,7 @@ const uint8_t* Jit::find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump
     TbPage* next = nullptr;
     const uint16_t offset = pc & kPageMask;
     if (page != nullptr) {
-      if (offset == 4094 && insn_length(page->host[4094]) == 4) {
+      if (offset == 4094 && insn_length(cache_.code(*page)[4094]) == 4) {
         next = fetch_page(pc + 2, &fault, &trap, &whole);
       }
       if (!trap && whole) tb = cache_.get(*page, offset, mode, grouped, next);
@@ -186,8 +187,8 @@ void Jit::run() {
   for (;;) {
     if (cpu_.exit_request || cpu_.leave_after_insn || in_.budget == 0 || in_.stopped()) return;
     uint8_t mode;
-    if (in_.budget <= reserve_ || !usable(&mode)) {
-      interpret(in_.budget <= reserve_ ? in_.budget : 32);
+    if (in_.budget < reserve_ || !usable(&mode)) {
+      interpret(in_.budget < reserve_ ? in_.budget : 32);
       link = nullptr;
       grouped = true;
       continue;

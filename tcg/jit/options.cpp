@@ -32,10 +32,11 @@ constexpr uint64_t kCacheMiBMin = 1, kCacheMiBMax = 1024;
 std::string jit_option_help() {
   std::string text = stringf("  %-22s %s\n", "tb-size=MiB", "room for generated code (default 32)");
   for (const Switch& s : kSwitches) text += stringf("  %-22s %s\n", stringf("%s=on|off", s.name).c_str(), s.help);
-  return text + stringf("  %-22s %s\n", "x-tlb-entries=N", "a TLB of so many entries, a power of two up to 64, or 4096 (default)");
+  return text + stringf("  %-22s %s\n", "x-tlb-entries=N", "a TLB of so many entries, a power of two up to 64, or 4096 (default)") +
+         stringf("  %-22s %s\n", "x-units=N", "so many units in each half of the room for code, for tests");
 }
 
-const char* jit_option_names() { return "tb-size=MiB, one-insn-per-tb=, x-chain=, x-slots=, x-groups=, x-follow=, x-tlb-entries=N"; }
+const char* jit_option_names() { return "tb-size=MiB, one-insn-per-tb=, x-chain=, x-slots=, x-groups=, x-follow=, x-tlb-entries=N, x-units=N"; }
 
 Status set_jit_option(JitOptions& options, const std::string& key, const std::string& value) {
   for (const Switch& s : kSwitches) {
@@ -56,6 +57,11 @@ Status set_jit_option(JitOptions& options, const std::string& key, const std::st
     const bool fits = is_number && (number == 4096 || (number >= 1 && number <= 64 && (number & (number - 1)) == 0));
     if (!fits) return errorf("-accel tcg,x-tlb-entries=%s: a power of two up to 64, or 4096", value.c_str());
     options.tlb_entries = static_cast<unsigned>(number);
+    return {};
+  }
+  if (key == "x-units") {
+    if (!is_number || number < 1 || number > 1 << 20) return errorf("-accel tcg,x-units=%s: a number of units from 1 on", value.c_str());
+    options.units_max = static_cast<unsigned>(number);
     return {};
   }
   return errorf("-accel tcg: unknown key '%s'; there are %s", key.c_str(), jit_option_names());

@@ -17,6 +17,7 @@ struct JitOptions {
   bool groups = true;               // x-groups: one check for accesses off one register
   bool follow = true;               // x-follow: units go on behind direct jumps
   unsigned tlb_entries = 4096;      // x-tlb-entries: a small TLB, for tests
+  unsigned units_max = ~0u;         // x-units: so many in each half of the cache, for tests of eviction
 };
 
 // "tcg" or "interp"; a key of `-accel tcg,...`. Errors are of the command line's kind.

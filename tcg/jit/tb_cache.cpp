@@ -176,7 +176,8 @@ TranslationBlock* TbCache::get(TbPage& page, uint16_t offset, uint8_t mode, bool
 
 void TbCache::make_room() {
   Half& half = halves_[current_];
-  if (hashed_ < kHashSize * 3 / 4 && half.code_end - half.code > x86_64::UnitEmitter::kBytesMax && half.meta_end - half.meta > static_cast<ptrdiff_t>(kMetaMax)) return;
+  const bool has_room = half.code_end - half.code > x86_64::UnitEmitter::kBytesMax && half.meta_end - half.meta > static_cast<ptrdiff_t>(kMetaMax);
+  if (has_room && hashed_ < kHashSize * 3 / 4 && half.tbs.size() < options_.units_max) return;
   current_ ^= 1;
   Half& other = halves_[current_];
   if (!other.tbs.empty()) {
@@ -198,8 +199,8 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
   make_room();
   Unit& unit = *unit_;
   UnitRequest request;
-  request.page = page.host;
-  request.next_page = next != nullptr ? next->host : nullptr;
+  request.page = code(page);
+  request.next_page = next != nullptr ? code(*next) : nullptr;
   request.page_paddr = page.paddr;
   request.start = offset;
   request.mode = mode;
@@ -319,6 +320,17 @@ void TbCache::end_touched(TbPage& page, uint64_t granules, TbEnd why) {
   page.granules = left;
 }
 
+const uint8_t* TbCache::code(TbPage& page) {
+  if (!config_.strict_fencei) return page.host;
+  if (page.seen == nullptr) {
+    page.seen = std::make_unique<uint8_t[]>(4096);
+    memcpy(page.seen.get(), page.host, 4096);
+    // Stores to it have to be seen from here on.
+    for (RiscvCpu* hart : harts_) hart->tlb.protect_code_page(page.host);
+  }
+  return page.seen.get();
+}
+
 // --- code that changes ------------------------------------------------------------------------------------------------------
 void TbCache::written(uint64_t paddr, uint64_t size) {
   const uint64_t end = paddr + size;
@@ -326,9 +338,10 @@ void TbCache::written(uint64_t paddr, uint64_t size) {
     const uint64_t bytes = std::min(end - paddr, 4096 - (paddr & kPageMask));
     if (TbPage* page = find_page(paddr)) {
       const uint64_t touched = granules_of(paddr, bytes);
-      if (page->granules & touched) {
-        if (config_.strict_fencei) page->stale = any_stale_ = true;
-        else end_touched(*page, touched, TbEnd::kStore);
+      if (page->seen != nullptr) {
+        page->stale = any_stale_ = true;
+      } else if (page->granules & touched) {
+        end_touched(*page, touched, TbEnd::kStore);
       }
     }
     paddr += bytes;
@@ -338,7 +351,7 @@ void TbCache::written(uint64_t paddr, uint64_t size) {
 void TbCache::dma_written(uint64_t paddr, uint64_t size, bool* any) {
   for (uint64_t page = paddr >> 12; page <= (paddr + size - 1) >> 12; page++) {
     TbPage* const found = find_page(page << 12);
-    if (found == nullptr || found->granules == 0) continue;
+    if (found == nullptr || (found->granules == 0 && found->seen == nullptr)) continue;
     found->stale = any_stale_ = true;
     *any = true;
   }
@@ -346,6 +359,7 @@ void TbCache::dma_written(uint64_t paddr, uint64_t size, bool* any) {
 
 void TbCache::forget(TbPage& page, TbEnd why) {
   page.stale = false;
+  page.seen.reset();
   end_touched(page, ~uint64_t{0}, why);
 }
 

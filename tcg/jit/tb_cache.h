@@ -41,6 +41,7 @@ struct TbPage final : x86_64::SiteHints {
   uint64_t missing[2048 / 64] = {}; // sites that always miss their slots, by halfword
   std::vector<TranslationBlock*> straddlers;  // units of the page before whose instruction ends here
   bool stale = false;               // written, and fetch does not know yet
+  std::unique_ptr<uint8_t[]> seen;  // x-strict-fencei: what fetch saw first, until the next FENCE.I
 
   bool always_misses(uint16_t offset) const override { return missing[offset / 128] >> (offset / 2 % 64) & 1; }
   void set_always_misses(uint16_t offset) { missing[offset / 128] |= uint64_t{1} << (offset / 2 % 64); }
@@ -61,8 +62,10 @@ class TbCache {
   TbPage* page(uint64_t paddr, uint8_t* host);
   bool has_code(uint64_t paddr) const {
     const TbPage* page = find_page(paddr);
-    return page != nullptr && page->granules != 0;
+    return page != nullptr && (page->granules != 0 || page->seen != nullptr);
   }
+  // The page as fetch sees it.
+  const uint8_t* code(TbPage& page);
 
   // The unit at `offset` of the page; made if there is none. `next`: the page that follows in the address space, for an instruction that reaches into
   // it. Null where the code can't be a unit (its first instruction reaches out of the page and `next` is null).

@@ -1,5 +1,6 @@
 # Tests of decoder, executors, TLB and the execution loop.
 add_executable(tcg-exec-tests
+  ${CMAKE_CURRENT_LIST_DIR}/accel_variant.cpp
   ${CMAKE_CURRENT_LIST_DIR}/alarm_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/decode_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/dump_test.cpp
@@ -7,7 +8,12 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/interp_interrupt_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/interp_memory_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/interp_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_edges_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_fp_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_int_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_memory_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_random_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_torture_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_tools_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/random_code_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/self_modifying_test.cpp
@@ -15,6 +21,21 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/two_hart_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
 gtest_discover_tests(tcg-exec-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
+
+# The same program on what else there is: the interpreter, and the JIT with parts of it switched off or made small.
+set(interp interp)
+set(one_insn tcg,one-insn-per-tb=on)
+set(one_insn_no_chain tcg,one-insn-per-tb=on,x-chain=off)
+set(no_chain tcg,x-chain=off)
+set(no_slots tcg,x-slots=off)
+set(no_groups tcg,x-groups=off)
+set(no_follow tcg,x-follow=off)
+set(tiny_tlb tcg,x-tlb-entries=16)
+set(tiny_cache tcg,x-units=8)
+foreach(variant interp one_insn one_insn_no_chain no_chain no_slots no_groups no_follow tiny_tlb tiny_cache)
+  add_test(NAME TcgExecTests.${variant} COMMAND tcg-exec-tests --gtest_brief=1)
+  set_tests_properties(TcgExecTests.${variant} PROPERTIES LABELS unit ENVIRONMENT "MONOCHORD_TEST_ACCEL=${${variant}}" TIMEOUT 300)
+endforeach()
 
 add_executable(tcg-decode-objdump-test ${CMAKE_CURRENT_LIST_DIR}/decode_objdump_test.cpp)
 target_link_libraries(tcg-decode-objdump-test PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)

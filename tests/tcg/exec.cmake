@@ -20,6 +20,12 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/tlb_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/two_hart_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
+if(MONOCHORD_SANITIZE)
+  # Sanitizers have a SIGSEGV handler of their own and don't know generated code: here everything is interpreted.
+  gtest_discover_tests(tcg-exec-tests TEST_FILTER "-Jit*:Dump*:PerfMap*"
+    PROPERTIES LABELS unit ENVIRONMENT "MONOCHORD_TEST_ACCEL=interp" DISCOVERY_MODE PRE_TEST)
+  return()
+endif()
 gtest_discover_tests(tcg-exec-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
 
 # The same program on what else there is: the interpreter, and the JIT with parts of it switched off or made small.

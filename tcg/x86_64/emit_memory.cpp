@@ -229,12 +229,15 @@ void UnitEmitter::emit_load_reserved(const Uop& u) {
   const Access access = check_access(u, false, Alignment::kNatural, SiteKind::kLoadReserved);
   if (!access.direct) e_.lea(rax, host_address(access));
   set_access(stub);
-  if (size_of(u.size) == 4) e_.movsxd(rcx, Mem32{ptr(rax)});
+  const bool word = size_of(u.size) == 4;
+  if (word) e_.mov(ecx, ptr(rax));
   else e_.mov(rcx, ptr(rax));
   e_.mov(frame(l_.reservation_addr), rax);
   e_.mov(frame(l_.reservation_value), rcx);
   e_.mov(rax, frame(l_.dma_epoch));
   e_.mov(frame(l_.reservation_epoch), rax);
+  // The reservation's value is not extended; SC.D behind LR.W compares it so.
+  if (word) e_.movsxd(rcx, ecx);
   if (u.dst != 0 && is_gpr(u.dst)) {
     if (is_pinned(u.dst)) e_.mov(pinned_gpr(u.dst), rcx);
     else e_.mov(frame(x_at(u.dst)), rcx);

@@ -115,18 +115,21 @@ void on_continue(int) {
   bql_signal_kick();
 }
 
-void on_crash(int signal, siginfo_t*, void* ucontext) {
+void on_crash(int signal, siginfo_t* info, void* ucontext) {
 #if defined(__x86_64__)
   greg_t* const registers = static_cast<ucontext_t*>(ucontext)->uc_mcontext.gregs;
   if (const uintptr_t to = signal == SIGSEGV || signal == SIGBUS ? code_recover(static_cast<uintptr_t>(registers[REG_RIP])) : 0) {
     registers[REG_RIP] = static_cast<greg_t>(to);
     return;
   }
-#else
-  (void)ucontext;
 #endif
   terminal_restore();
   fd_flags_restore();
+  const struct sigaction& before = saved[signal].action;
+  if (before.sa_flags & SA_SIGINFO) {
+    before.sa_sigaction(signal, info, ucontext);
+    return;
+  }
   default_action(signal);
   _exit(128 + signal);  // PID 1 has no default actions
 }
@@ -173,9 +176,10 @@ void install_signal_handlers() {
   for (int signal : kCrashes) {
     struct sigaction now;
     sigaction(signal, nullptr, &now);
-    // A sanitizer's or a debugger's handler knows more than ours.
+    // A sanitizer's handler knows more than ours, but for the faults of generated code; it gets the others.
     const bool default_now = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
-    if (default_now) take(signal, on_crash, SA_ONSTACK);
+    const bool may_be_code = (signal == SIGSEGV || signal == SIGBUS) && (now.sa_flags & SA_SIGINFO);
+    if (default_now || may_be_code) take(signal, on_crash, SA_ONSTACK);
   }
   for (int signal : kIgnored) take(signal, SIG_IGN, 0);
 }

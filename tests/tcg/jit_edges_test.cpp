@@ -445,8 +445,7 @@ TEST_F(JitTwoHarts, UnitsAreSharedThoughTlbsDiffer) {
     EXPECT_EQ(page[1], base) << n;
     EXPECT_EQ(page[2], base + 24) << n;
   }
-  TbCache& tbs = *bench->hart().interpreter().code().tb_cache(bench->hart());
-  EXPECT_LT(tbs.counters.units, jit_options().one_insn ? 12u : 8u) << "made for each of them";
+  EXPECT_LT(generated_code(*bench).counters.units, jit_options().one_insn ? 12u : 8u) << "made for each of them";
 }
 
 // --- the budget --------------------------------------------------------------------------------------------------------------------------------

@@ -385,7 +385,7 @@ class JitTorture : public ::testing::Test {
     work.func = [](Cpu&, void* opaque) { ++*static_cast<uint64_t*>(opaque); };
     work.opaque = &works;
   }
-  TbCache& tbs() { return *cpu.interpreter().code().tb_cache(cpu); }
+  TbCache& tbs() { return generated_code(*bench); }
 
   // What the timer does, in handler context.
   void callback() {

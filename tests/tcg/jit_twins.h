@@ -43,6 +43,11 @@ inline std::unique_ptr<Bench> make_bench(const JitOptions& options, int first_in
   return std::make_unique<Bench>(harts, config, first_index);
 }
 
+inline TbCache& generated_code(Bench& bench) {
+  const WithOptions with(generated_options());
+  return *bench.hart().interpreter().code().tb_cache(bench.hart());
+}
+
 // Everything there is, but bits that QEMU has off by default for other reasons than us.
 inline CpuConfig full_cpu_config() {
   CpuConfig config = default_cpu_config();
@@ -86,7 +91,7 @@ class JitTwins : public ::testing::Test {
   }
 
   Jit& jit() { return *generated->hart().interpreter().jit(); }
-  TbCache& tbs() { return *generated->hart().interpreter().code().tb_cache(generated->hart()); }
+  TbCache& tbs() { return generated_code(*generated); }
 
   template <typename Function>
   void both(Function function) {

@@ -125,7 +125,18 @@ void UnitEmitter::clean(uint32_t mask) {
   mask &= fp_.dirty64 | fp_.dirty32;
   if (mask == 0) return;
   uint32_t covered = 0;
-  for_each(mask, [&](unsigned n) { covered |= fp_.covers[n]; });
+  const auto cover = [&](uint32_t more) { for_each(more, [&](unsigned n) { covered |= fp_.covers[n]; }); };
+  cover(mask);
+  // One test serves two registers: another that will need one comes along, but for one that a later test covers.
+  for (const uint32_t dirty : {fp_.dirty64, fp_.dirty32}) {
+    if (std::popcount(mask & ~covered & dirty) % 2 == 0) continue;
+    uint32_t others = dirty & ~mask & ~covered, later = 0;
+    for_each(fp_.dirty64 | fp_.dirty32, [&](unsigned n) { later |= fp_.covers[n]; });
+    others &= ~later;
+    const uint32_t one = others & (0 - others);
+    mask |= one;
+    cover(one);
+  }
   const uint32_t all = mask | covered;
   test_nans(mask & ~covered, fp_.dirty64 & all, fp_.dirty32 & all);
   fp_.dirty64 &= ~all;

@@ -6,20 +6,21 @@
 namespace monochord {
 namespace {
 
-constexpr uint64_t kRam = Bench::kRam, kData = kRam + 0x10000;
+constexpr uint64_t kRam = Bench::kRam;
+constexpr uint64_t kPages = 32, kDataOffset = 0x10000, kHandler = kRam + 0x30000, kTables = kRam + 0x38000;
 
 // A program that runs for ever over some pages: blocks in a random order, each with a few instructions of random registers and one way on. Registers:
 // s0-s1 lead to data, sp counts loops, gp leads to an instruction that is written over, everything else is anybody's.
 class Maker {
  public:
-  explicit Maker(uint64_t seed) : random(seed) {}
+  Maker(uint64_t seed, uint64_t base) : random(seed), base_(base) {}
 
   std::mt19937_64 random;
 
   Assembler make() {
-    Assembler a(kRam);
-    a.li(s0, kData + 0x7c0);
-    a.li(s1, kData + 0x17e0);
+    Assembler a(base_);
+    a.li(s0, base_ + kDataOffset + 0x7c0);
+    a.li(s1, base_ + kDataOffset + 0x17e0);
     a.u(op_auipc, gp, 0);
     a.i(op_addi, gp, gp, 12);
     a.i(op_addi, sp, zero, 40);
@@ -120,6 +121,7 @@ class Maker {
         if (random() % 8 == 0) a.csr(op_csrrs, some(), random() % 2 ? kMinstret : kMstatus, zero);
         if (random() % 8 == 0) a.csr(op_csrrw, some(), 0x140, some());
         if (random() % 16 == 0) a.plain(random() % 2 ? op_fence_i : op_ebreak);
+        if (random() % 16 == 0) a.r(op_sfence_vma, 0, random() % 2 ? zero : base, zero);
         break;
       case 11:
         // addi a0,a0,N over the instruction at gp.
@@ -138,30 +140,56 @@ class Maker {
     }
   }
 
+  const uint64_t base_;
   std::array<unsigned, 2> some_fixed_{};
 };
 
+constexpr uint8_t kPrivileges[] = {kPrivM, kPrivM, kPrivS, kPrivU};
+
 class JitRandom : public JitTwins {
  protected:
-  // Traps are skipped.
-  void load_program(uint64_t seed) {
+  // In M mode, or in S or U mode over pages that lie in another order in memory than they are mapped. Traps are skipped.
+  void load_program(uint64_t seed, uint8_t priv) {
     make(full_cpu_config());
-    Maker maker(seed);
-    Assembler program = maker.make();
-    load(program, kRam);
-    Assembler handler(kRam + 0xf000);
+    const bool paging = priv != kPrivM;
+    const uint64_t base = paging ? 0x40000000 : kRam;
+    std::array<uint64_t, kPages> physical;
+    for (uint64_t i = 0; i < kPages; i++) physical[i] = kRam + i * kPage;
+    if (paging) std::shuffle(physical.begin(), physical.end(), std::mt19937_64(seed));
+    Maker maker(seed, base);
+    const Assembler program = maker.make();
+    CHECK(program.pc() <= base + kDataOffset);
+    Assembler handler(kHandler);
     handler.csr(op_csrrw, t6, 0x340, t6);
     handler.csr(op_csrrs, t6, kMepc, zero);
     handler.i(op_addi, t6, t6, 4);
     handler.csr(op_csrrw, zero, kMepc, t6);
     handler.csr(op_csrrw, t6, 0x340, t6);
     handler.plain(op_mret);
-    load(handler, kRam + 0xf000);
+    load(handler, kHandler);
     both([&](Bench& bench) {
-      HartState& state = bench.hart().state;
-      state.mtvec = kRam + 0xf000;
+      RiscvCpu& cpu = bench.hart();
+      HartState& state = cpu.state;
+      for (uint64_t page = 0; page < kPages; page++) {
+        for (uint64_t at = 0; at < kPage; at += 8) bench.at<uint64_t>(physical[page] + at) = page * kPage >= kDataOffset ? (page * kPage + at) * seed : 0;
+      }
+      for (size_t i = 0; i < program.code().size(); i++) bench.at<uint16_t>(physical[i * 2 / kPage] + i * 2 % kPage) = program.code()[i];
+      state.mtvec = kHandler;
       for (unsigned i = 5; i < 32; i++) state.x[i] = seed * 0x9e3779b97f4a7c15 >> i;
-      for (uint64_t at = kData; at < kData + 0x3000; at += 8) bench.at<uint64_t>(at) = at * seed;
+      state.pc = base;
+      if (!paging) return;
+      // Three levels; a page of data that can't be written, and one that is nowhere.
+      const uint64_t bits = priv == kPrivU ? 0xdf : 0xcf;
+      bench.at<uint64_t>(kTables + 8) = (kTables + kPage) >> 12 << 10 | 1;
+      bench.at<uint64_t>(kTables + kPage) = (kTables + 2 * kPage) >> 12 << 10 | 1;
+      for (uint64_t page = 0; page < kPages; page++) {
+        const uint64_t rights = page == kDataOffset / kPage + 2 ? bits & ~uint64_t{0x84} : page == kDataOffset / kPage + 3 ? 0 : bits;
+        bench.at<uint64_t>(kTables + 2 * kPage + 8 * page) = physical[page] >> 12 << 10 | rights;
+      }
+      helper_csr(cpu, 0x3b0, CsrOp::kWrite, ~uint64_t{0} >> 10, false, true, 0);
+      helper_csr(cpu, 0x3a0, CsrOp::kWrite, 0x1f, false, true, 0);
+      helper_csr(cpu, 0x180, CsrOp::kWrite, uint64_t{8} << 60 | kTables >> 12, false, true, 0);
+      state.priv = priv;
     });
   }
   // The same budget on both.
@@ -179,7 +207,7 @@ TEST_F(JitRandom, ProgramsStopAlike) {
   const uint64_t programs = more != nullptr ? strtoull(more, nullptr, 10) : 150;
   uint64_t entries = 0;
   for (uint64_t seed = 1; seed <= programs; seed++) {
-    load_program(seed);
+    load_program(seed, kPrivileges[seed % std::size(kPrivileges)]);
     std::mt19937_64 random(seed);
     for (int stop = 0; stop < 12; stop++) {
       advance(static_cast<int64_t>(random() % 3 ? 2000 + random() % 4000 : 1 + random() % 300));
@@ -193,7 +221,7 @@ TEST_F(JitRandom, ProgramsStopAlike) {
 // Around where generated code hands over to the interpreter: all budgets, one instruction apart.
 TEST_F(JitRandom, EveryBudgetStopsExactly) {
   for (uint64_t seed = 1000; seed < 1004; seed++) {
-    load_program(seed);
+    load_program(seed, kPrivileges[seed % std::size(kPrivileges)]);
     advance(5000);  // units are there
     ASSERT_EQ(difference(), "");
     for (int64_t budget = 2150; budget < 2330; budget++) {

@@ -19,6 +19,7 @@ set(TCG_EXEC_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_control.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp_convert.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp_csr.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_fp_state.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_memory.cpp
     ${CMAKE_CURRENT_LIST_DIR}/x86_64/emit_system.cpp

@@ -1,6 +1,5 @@
 // Floating point on the host's FPU: arithmetic, signs, minima, comparisons. MXCSR holds the guest's rounding mode and gathers its flags: both
 // architectures raise the same five, find tininess after rounding, and round a fused operation once. What differs: emit_fp_state.cpp.
-#include "tcg/emit/emit.h"
 #include "tcg/x86_64/unit_emitter.h"
 
 namespace monochord::x86_64 {
@@ -301,81 +300,6 @@ void UnitEmitter::emit_fcmp(const Uop& u) {
   Stub& stub = new_stub(Stub::Kind::kQuiet, e_.jcc_near(Condition::kP, e_.cursor()));
   stub.uop = saver;
   stub.resume = e_.cursor();
-}
-
-// Compilers make a quiet comparison of frflags, flt or fle, fsflags. Where no operand is a NaN it raises no flag, and the write changes nothing.
-// Gives that write, which is left out then.
-const Uop* UnitEmitter::flags_saver(const Uop& u) {
-  const Uop* const end = u_.uops + u_.uop_count;
-  if (&u == u_.uops || &u + 1 == end) return nullptr;
-  const Uop &before = *(&u - 1), &after = *(&u + 1);
-  const auto is_fflags = [](const Uop& csr) {
-    return csr.code == UopCode::k_call_helper && static_cast<HelperOp>(csr.sub) == HelperOp::kCsr && unpack_csr(csr.imm).number == 1;
-  };
-  if (!is_fflags(before) || !is_fflags(after) || before.insn + 1 != u.insn || u.insn + 1 != after.insn) return nullptr;
-  const CsrArgs read = unpack_csr(before.imm), write = unpack_csr(after.imm);
-  if (read.write || write.read || write.op != CsrOp::kWrite || write.is_constant) return nullptr;
-  if (!is_gpr(before.dst) || before.dst == 0 || after.b != before.dst || u.dst == before.dst) return nullptr;
-  skipped_ = &after;
-  return &after;
-}
-
-void UnitEmitter::emit_quiet_stub(const Stub& stub) {
-  move(rcx, read(stub.uop->b, rcx));
-  write_fflags();
-  e_.jmp_near(stub.resume);
-}
-
-// --- fflags and frm -----------------------------------------------------------------------------------------------------------
-void UnitEmitter::read_fflags(Gpr64 d) {
-  e_.stmxcsr(frame(l_.temp));
-  e_.mov(eax, frame(l_.temp));
-  e_.and_(eax, 0x3f);
-  e_.lea(rcx, rip(thunks_.fflags_of_mxcsr));
-  e_.movzx(d.r32(), byte_ptr(rcx, rax));
-}
-
-// From rcx.
-void UnitEmitter::write_fflags() {
-  e_.and_(ecx, 0x1f);
-  e_.mov(frame(l_.fflags), ecx);
-  e_.lea(rax, rip(thunks_.mxcsr_of_fflags));
-  e_.movzx(ecx, byte_ptr(rax, rcx));
-  e_.stmxcsr(frame(l_.temp));
-  e_.and_(dword_ptr(kFrame, l_.temp), ~int64_t{0x3f});
-  e_.or_(frame(l_.temp), ecx);
-  e_.ldmxcsr(frame(l_.temp));
-}
-
-// True where the access was emitted: what MXCSR gathered, and reads of the mode. Other writes of the mode are for C++.
-bool UnitEmitter::emit_fp_csr(const Uop& u, const CsrArgs& args) {
-  const bool reads = is_gpr(u.dst) && u.dst != 0;
-  const bool is_fflags = args.number == 1;
-  if (args.write && (!is_fflags || args.op != CsrOp::kWrite)) return false;
-  if (&u == skipped_) return true;
-  const Gpr64 d = reads && is_pinned(u.dst) ? pinned_gpr(u.dst) : rax;
-  if (!is_fflags) {
-    if (!reads) return true;
-    e_.movzx(d.r32(), byte_ptr(kFrame, l_.frm));
-    if (d == rax) e_.mov(frame(x_at(u.dst)), rax);
-    return true;
-  }
-  if (args.write && reads) {
-    // The operand may be the result's register.
-    if (!args.is_constant) e_.mov(frame(l_.temp + 8), read(u.b, rcx));
-  }
-  if (reads) {
-    read_fflags(d);
-    if (d == rax) e_.mov(frame(x_at(u.dst)), rax);
-  }
-  if (args.write) {
-    if (args.is_constant) e_.mov(ecx, static_cast<int64_t>(args.constant & 0x1f));
-    else if (reads) e_.mov(rcx, frame(l_.temp + 8));
-    else move(rcx, read(u.b, rcx));
-    release(u);
-    write_fflags();
-  }
-  return true;
 }
 
 // --- classes ------------------------------------------------------------------------------------------------------------------

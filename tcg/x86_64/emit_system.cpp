@@ -7,7 +7,7 @@ namespace monochord::x86_64 {
 
 namespace {
 
-constexpr unsigned kFflags = 1, kFrm = 2;
+constexpr unsigned kFflags = 1, kFcsr = 3;
 constexpr unsigned kSstatus = 0x100, kStvec = 0x105, kSscratch = 0x140, kSepc = 0x141, kScause = 0x142, kStval = 0x143;
 
 }  // namespace
@@ -54,7 +54,7 @@ void UnitEmitter::emit_call_helper(const Uop& u) {
 // True where the access was emitted inline.
 bool UnitEmitter::emit_csr(const Uop& u) {
   const CsrArgs args = unpack_csr(u.imm);
-  if (args.number == kFflags || args.number == kFrm) return emit_fp_csr(u, args);
+  if (args.number >= kFflags && args.number <= kFcsr) return emit_fp_csr(u, args);
   if (u_.mode == kTlbU) return false;
   const bool reads = is_gpr(u.dst) && u.dst != 0;
   const auto result = [&](Gpr64 value) {

@@ -134,7 +134,7 @@ class UnitEmitter {
   Condition compare(const Uop& u);
   bool links_direct(int64_t target) const;
 
-  // --- floating point (emit_fp.cpp, emit_fp_convert.cpp) ---
+  // --- floating point (emit_fp.cpp, emit_fp_convert.cpp, emit_fp_csr.cpp) ---
   void emit_fp2(const Uop& u);
   void emit_fp3(const Uop& u);
   void emit_fsqrt(const Uop& u);
@@ -151,6 +151,7 @@ class UnitEmitter {
   bool emit_fp_csr(const Uop& u, const CsrArgs& args);
   void read_fflags(Gpr64 d);
   void write_fflags();
+  void write_frm();
   const Uop* flags_saver(const Uop& u);
   void copy_fpr(Operand dst, Operand src);
   Xmm read_fpr(Operand o, Xmm scratch);

@@ -1,7 +1,7 @@
 // Conversions between formats and integers, and moves between the register files.
 //
-// To integers: where the host can't represent the result it gives the most negative number and raises NV alone, as RISC-V does; only the number is to be
-// put right. Unsigned results come from the 64-bit signed conversion of what lies in range; the rest is the interpreter's.
+// To integers: where the host can't represent the result it gives the most negative number and raises NV alone, as RISC-V does; only the number is
+// to be put right. Unsigned results come from the 64-bit signed conversion of what lies in range; the rest is the interpreter's.
 #include "tcg/x86_64/unit_emitter.h"
 
 namespace monochord::x86_64 {

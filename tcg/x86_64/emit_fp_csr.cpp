@@ -1,4 +1,5 @@
-// fflags, frm and fcsr. While a unit runs, MXCSR has the flags and the rounding mode; JitFrame::mxcsr has the mode, too, and HartState::frm what was written.
+// fflags, frm and fcsr. While a unit runs, MXCSR has the flags and the rounding mode; JitFrame::mxcsr has the mode, too, and HartState::frm what was
+// written.
 #include "tcg/emit/emit.h"
 #include "tcg/x86_64/unit_emitter.h"
 

@@ -1,14 +1,14 @@
 // What is known of the floating-point registers while a unit is emitted, and how they become RISC-V's again where somebody may look.
 //
-// The host's NaNs differ from RISC-V's canonical one, but no operation needs the difference. So a result that may be a NaN is only marked dirty, and is
-// tested where its bits can be seen: stores, moves, ways out of the unit.
-// - A NaN operand makes a NaN result. A register that was computed from others covers them: if it is no NaN, they were none (FpState::covers). So one
-//   test serves a whole expression, and one vucomisd serves two registers.
+// The host's NaNs differ from RISC-V's canonical one, but no operation needs the difference. So a result that may be a NaN is only marked dirty, and
+// is tested where its bits can be seen: stores, moves, ways out of the unit.
+// - A NaN operand makes a NaN result. A register that was computed from others covers them: if it is no NaN, they were none (FpState::covers). So
+//   one test serves a whole expression, and one vucomisd serves two registers.
 // - The repair is out of line. Slow paths and ways out to the interpreter leave it to C++, which gets the registers that are dirty.
-// - The upper half of a scalar result is that of the first operand. So a single stays in its NaN box by itself; only where a register was written by
-//   somebody else must it be looked at, once.
-// - settled: the register is no NaN, or NV has accrued. An fmadd of infinity * 0 + quiet NaN raises NV in RISC-V and nothing here. So where the addend
-//   is not settled, the result is tested at once.
+// - The upper half of a scalar result is that of the first operand. So a single stays in its NaN box by itself; only where a register was written
+//   by somebody else must it be looked at, once.
+// - settled: the register is no NaN, or NV has accrued. An fmadd of infinity * 0 + quiet NaN raises NV in RISC-V and nothing here. So where the
+//   addend is not settled, the result is tested at once.
 #include <bit>
 
 #include "tcg/emit/emit.h"

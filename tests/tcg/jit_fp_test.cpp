@@ -13,38 +13,44 @@ constexpr uint64_t kBox = 0xffffffff00000000;
 constexpr unsigned kDyn = 7;
 constexpr uint64_t kDirty = kMstatusFs | uint64_t{1} << 63;  // FS, with SD
 
-// Zeros, ones, what is near the ends, NaNs quiet and signaling with payloads, singles in their box and without, and what is near the ends of integers.
+// Zeros, ones, what is near the ends, NaNs quiet and signaling with payloads, singles in their box and without, and what is near the ends of
+// integers.
 const std::vector<uint64_t>& values() {
   static const std::vector<uint64_t> all = [] {
     std::vector<uint64_t> v;
     for (const uint64_t d : std::initializer_list<uint64_t>{
-             0x0000000000000000, 0x3ff0000000000000, 0x3ff0000000000001, 0x4008000000000000, 0x0000000000000001, 0x000fffffffffffff, 0x0010000000000000,
-             0x0010000000000001, 0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff8000000000000, 0x7ff8000000000123, 0x7ff0000000000001, 0x7ff4000000000000,
-             0x3fdfffffffffffff, 0x3fe0000000000000, 0x3ff8000000000000, 0x41dfffffffc00000, 0x41dfffffffe00000, 0x41e0000000000000, 0x41e0000000100000,
-             0x41efffffffe00000, 0x41efffffffefffff, 0x41f0000000000000, 0x43dfffffffffffff, 0x43e0000000000000, 0x43efffffffffffff, 0x43f0000000000000,
-             0x380fffffffffffff, 0x3690000000000000, 0x47efffffefffffff, 0x47efffffe0000000, 0x1ff0000000000000, 0x36a0000000000001, 0x7fdfffffffffffff,
+             0x0000000000000000, 0x3ff0000000000000, 0x3ff0000000000001, 0x4008000000000000, 0x0000000000000001, 0x000fffffffffffff,
+             0x0010000000000000, 0x0010000000000001, 0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff8000000000000, 0x7ff8000000000123,
+             0x7ff0000000000001, 0x7ff4000000000000, 0x3fdfffffffffffff, 0x3fe0000000000000, 0x3ff8000000000000, 0x41dfffffffc00000,
+             0x41dfffffffe00000, 0x41e0000000000000, 0x41e0000000100000, 0x41efffffffe00000, 0x41efffffffefffff, 0x41f0000000000000,
+             0x43dfffffffffffff, 0x43e0000000000000, 0x43efffffffffffff, 0x43f0000000000000, 0x380fffffffffffff, 0x3690000000000000,
+             0x47efffffefffffff, 0x47efffffe0000000, 0x1ff0000000000000, 0x36a0000000000001, 0x7fdfffffffffffff,
          }) {
       v.push_back(d);
       v.push_back(d | uint64_t{1} << 63);
     }
     for (const uint32_t s : std::initializer_list<uint32_t>{
-             0x00000000u, 0x3f800000u, 0x3f800001u, 0x40400000u, 0x00000001u, 0x007fffffu, 0x00800000u, 0x00800001u, 0x7f7fffffu, 0x7f800000u, 0x7fc00000u,
-             0x7fc00123u, 0x7f800001u, 0x7fa00000u, 0x3effffffu, 0x3f000000u, 0x3fc00000u, 0x4effffffu, 0x4f000000u, 0x4f7fffffu, 0x4f800000u, 0x5effffffu,
-             0x5f000000u, 0x5f7fffffu, 0x5f800000u, 0x1f800000u, 0x33800000u,
+             0x00000000u, 0x3f800000u, 0x3f800001u, 0x40400000u, 0x00000001u, 0x007fffffu, 0x00800000u, 0x00800001u, 0x7f7fffffu,
+             0x7f800000u, 0x7fc00000u, 0x7fc00123u, 0x7f800001u, 0x7fa00000u, 0x3effffffu, 0x3f000000u, 0x3fc00000u, 0x4effffffu,
+             0x4f000000u, 0x4f7fffffu, 0x4f800000u, 0x5effffffu, 0x5f000000u, 0x5f7fffffu, 0x5f800000u, 0x1f800000u, 0x33800000u,
          }) {
       v.push_back(kBox | s);
       v.push_back(kBox | s | 0x80000000u);
     }
-    for (const uint64_t odd : std::initializer_list<uint64_t>{0x000000003f800000, 0xfffffffe3f800000, 0x7fffffff3f800000, 0x7fc0000000000000, 0xffffffff00000000, 0xfff7ffff7f800001}) {
+    for (const uint64_t odd : std::initializer_list<uint64_t>{
+             0x000000003f800000, 0xfffffffe3f800000, 0x7fffffff3f800000, 0x7fc0000000000000, 0xffffffff00000000, 0xfff7ffff7f800001
+         }) {
       v.push_back(odd);
     }
     return v;
   }();
   return all;
 }
-const uint64_t kIntegers[] = {0, 1, 2, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff,
-                              0xfffffffffffffc00, 0xfffffffffffffbff, 0x7ffffffffffffe00, 0x0020000000000001, 0x0020000000000003, 0x1000001, 0xffffff7fffffffff,
-                              0x8000000000000400, 0x8000000000000401, 0xffffff8000000001, 0xffffffff80000000};
+const uint64_t kIntegers[] = {
+    0, 1, 2, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff,
+    0xfffffffffffffc00, 0xfffffffffffffbff, 0x7ffffffffffffe00, 0x0020000000000001, 0x0020000000000003, 0x1000001, 0xffffff7fffffffff,
+    0x8000000000000400, 0x8000000000000401, 0xffffff8000000001, 0xffffffff80000000,
+};
 
 bool is_fp(Op op) {
   const Ext ext = insn_line(op).ext;
@@ -185,9 +191,9 @@ TEST_F(JitFp, EachInstruction) {
       bench_->steps(2, 1);
       ASSERT_GT(jit().counters().entries, entries);
       interpreted += jit().counters().exits[static_cast<int>(JitExit::kInterpret)] - exits;
-      ASSERT_EQ(difference(), "") << line.name << " rd " << c.r.rd << " rs1 " << c.r.rs1 << " rs2 " << c.r.rs2 << " rs3 " << c.r.rs3 << " rm " << c.rm << " frm "
-                                  << c.frm << std::hex << "\nrs1 " << before.f[c.r.rs1] << " rs2 " << before.f[c.r.rs2] << " rs3 " << before.f[c.r.rs3] << " x "
-                                  << before.x[c.r.rs1] << " fflags " << before.fflags;
+      ASSERT_EQ(difference(), "") << line.name << " rd " << c.r.rd << " rs1 " << c.r.rs1 << " rs2 " << c.r.rs2 << " rs3 " << c.r.rs3 << " rm " << c.rm
+                                  << " frm " << c.frm << std::hex << "\nrs1 " << before.f[c.r.rs1] << " rs2 " << before.f[c.r.rs2] << " rs3 "
+                                  << before.f[c.r.rs3] << " x " << before.x[c.r.rs1] << " fflags " << before.fflags;
     }
     // It isn't the interpreter that gives the right results.
     if (c.rm != 4 && c.frm != 4) {

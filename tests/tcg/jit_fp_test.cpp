@@ -208,8 +208,8 @@ TEST_F(JitFp, EachInstruction) {
 class JitFpLoop : public JitFp {
  protected:
   Assembler a_{kRam};
-  void run(const std::vector<uint64_t>& operands) {
-    make({});
+  void run(const std::vector<uint64_t>& operands, const JitOptions& options = {}) {
+    make(options);
     bench_->load(a_, kRam);
     for (unsigned hart = 0; hart < 2; hart++) {
       HartState& state = bench_->hart(hart).state;
@@ -220,6 +220,8 @@ class JitFpLoop : public JitFp {
       bench_->steps(20000, hart);
     }
     EXPECT_EQ(difference(), "");
+    EXPECT_LT(bench_->x(s5), 4500u) << "few rounds";
+    EXPECT_GT(bench_->hart(0).state.x[s5], 0u);
   }
   void read_flags() {
     a_.csr(op_csrrs, t2, 1, zero);
@@ -272,6 +274,31 @@ TEST_F(JitFpLoop, ASingleThatLosesItsBoxOnOneWay) {
   run({kBox | 0x3f800000, kBox | 0x40000000, 0x3ff0000000000000});
 }
 
+// Each mode in turn, RMM too; an operation in it, one with a mode of its own, and one behind that.
+TEST_F(JitFpLoop, ModesThatAreWritten) {
+  for (const unsigned csr : {2u, 3u}) {  // frm, fcsr
+    a_ = Assembler(kRam);
+    a_.li(s6, 0x9e3779b97f4a7c15);  // odd: s2 forgets nothing
+    const uint64_t top = a_.pc();
+    a_.i(op_andi, t0, s5, 7);
+    a_.i(op_sltiu, t1, t0, 5);
+    a_.r(op_mul, t0, t0, t1);  // 0 to 4
+    if (csr == 3) a_.shift(op_slli, t0, t0, 5);
+    a_.csr(op_csrrw, t1, csr, t0);
+    a_.r(op_add, s2, s2, t1);
+    for (const unsigned rm : {kDyn, 3u, kDyn}) {
+      for (const Op op : {op_fdiv_d, op_fadd_d}) {
+        a_.word(encode(op, 14, 10, op == op_fdiv_d ? 11 : 12, 0, rm));
+        a_.word(encode(op_fmv_x_d, t2, 14, 0, 0, 0));
+        a_.r(op_mul, s2, s2, s6);
+        a_.r(op_xor, s2, s2, t2);
+      }
+    }
+    end(top);
+    run({0x3ff0000000000000, 0x4008000000000000, 0x3ca0000000000000});  // 1 / 3; 1 and half of its last bit
+  }
+}
+
 TEST_F(JitFpLoop, AGroupThatCrossesAPage) {
   a_.li(s4, kRam + 0x11000 - 8);
   const uint64_t top = a_.pc();
@@ -281,7 +308,11 @@ TEST_F(JitFpLoop, AGroupThatCrossesAPage) {
   a_.word(encode(op_fmv_x_d, t2, 14, 0, 0, 0));
   a_.r(op_add, s2, s2, t2);
   end(top);
-  run({0x7ff8000000000123, 0x3ff0000000000000});
+  JitOptions options;
+  for (const bool slots : {true, false}) {
+    options.slots = slots;
+    run({0x7ff8000000000123, 0x3ff0000000000000}, options);
+  }
 }
 
 // --- units and loops ------------------------------------------------------------------------------------------------------------
@@ -352,7 +383,8 @@ class RandomLoop {
           }
           break;
         case 6:
-          csr();
+          if (pick(2)) csr();
+          else arithmetic();
           break;
         default:
           arithmetic();
@@ -468,7 +500,9 @@ TEST_F(JitFp, Loops) {
     for (unsigned hart = 0; hart < 2; hart++) {
       std::mt19937_64 fill(data_seed);
       // Some programs meet few NaNs: those go other ways.
-      const auto value = [&] {
+      const auto value = [&]() -> uint64_t {
+        // Ordinary numbers are rounded.
+        if (fill() % 3 == 0) return fill() % 2 ? 0x3ff0000000000000 | fill() >> 12 : kBox | 0x3f800000 | fill() >> 41;
         const uint64_t v = values()[fill() % values().size()];
         const bool odd = (v >> 52 & 0x7ff) == 0x7ff && (v >> 32 != 0xffffffff || (v >> 23 & 0xff) == 0xff);
         return odd && fill() % 4 > nan_share ? (fill() % 2 ? 0x4000000000000000 : kBox | 0x40000000) : v;

@@ -49,8 +49,8 @@ struct TranslationBlock {
   bool straddles = false;
 };
 
-// Follows the call of a slow path in the code, behind the jump that tries again.
-struct SiteInfo {
+// Follows the call of a slow path in the code, behind the jump that tries again; so it is aligned to nothing.
+struct [[gnu::packed]] SiteInfo {
   int32_t slot;         // distance of the slot from the frame register; 0: none
   int32_t misses;       // of its counter
   int32_t limit;        // 4096 - bytes that must lie in the page

@@ -4,12 +4,14 @@ set(TCG_EXEC_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/emit/liveness.cpp
     ${CMAKE_CURRENT_LIST_DIR}/emit/translate.cpp
     ${CMAKE_CURRENT_LIST_DIR}/exec/softmmu.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/exec/step_log.cpp
     ${CMAKE_CURRENT_LIST_DIR}/exec/tlb.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/code_cache.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/handlers.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/interpreter.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/counters.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/jit.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/jit/lockstep.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/options.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/perf_map.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/tb_cache.cpp

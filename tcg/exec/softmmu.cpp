@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "tcg/exec/step_log.h"
 #include "tcg/interp/code_cache.h"
 
 namespace monochord {
@@ -33,17 +34,21 @@ void store_host(uint8_t* host, unsigned size, uint64_t value) {
 LoadResult load_piece(RiscvCpu& cpu, uint64_t vaddr, const HostAccess& at, unsigned size) {
   if (at.host != nullptr) return {{}, load_host(at.host, size)};
   LoadResult result;
-  if (cpu.as.read(at.paddr, size, &result.value) != MemTxResult::kOk) result.trap = {Exception::kLoadAccessFault, vaddr};
+  const MemTxResult done = cpu.step_log != nullptr ? cpu.step_log->device_read(at.paddr, size, &result.value) : cpu.as.read(at.paddr, size, &result.value);
+  if (done != MemTxResult::kOk) result.trap = {Exception::kLoadAccessFault, vaddr};
   return result;
 }
 
 Trap store_piece(RiscvCpu& cpu, CodeCache& code, uint64_t vaddr, const HostAccess& at, unsigned size, uint64_t value) {
   if (at.host != nullptr && at.writable) {
+    const uint64_t old = cpu.step_log != nullptr ? load_host(at.host, size) : 0;
     store_host(at.host, size, value);
+    if (cpu.step_log != nullptr) cpu.step_log->stored(at.host, at.paddr, size, old);
     code.written(at.paddr, size);
     return {};
   }
-  if (cpu.as.write(at.paddr, size, value) != MemTxResult::kOk) return {Exception::kStoreAccessFault, vaddr};
+  const MemTxResult done = cpu.step_log != nullptr ? cpu.step_log->device_write(at.paddr, size, value) : cpu.as.write(at.paddr, size, value);
+  if (done != MemTxResult::kOk) return {Exception::kStoreAccessFault, vaddr};
   return {};
 }
 
@@ -92,7 +97,7 @@ HostAccess softmmu_access(RiscvCpu& cpu, CodeCache& code, uint64_t vaddr, unsign
   }
   if (type == AccessType::kLoad && translation.page_readable) {
     cpu.tlb.fill_read(tlb_mode(mode), vaddr, page, result.paddr, translation.leaf_bits, translation.global);
-  } else if (type == AccessType::kStore && translation.page_writable && result.writable && !code.has_code(result.paddr)) {
+  } else if (type == AccessType::kStore && translation.page_writable && result.writable && !code.has_code(result.paddr) && cpu.step_log == nullptr) {
     cpu.tlb.fill_write(tlb_mode(mode), vaddr, page, result.paddr, translation.leaf_bits, translation.global);
   }
   return result;

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/trace.h"
+#include "tcg/exec/step_log.h"
 #include "tcg/interp/direct.h"
 #include "tcg/jit/jit.h"
 #include "tcg/riscv/disas.h"
@@ -251,6 +252,7 @@ uint64_t Interpreter::store_conditional_value(uint64_t vaddr, unsigned size, uin
   uint64_t failed = 1;
   if (state.reservation_addr == reinterpret_cast<uintptr_t>(at.host) && state.reservation_epoch == cpu_.dma_epoch) {
     failed = conditional_store(at.host, size, state.reservation_value, value);
+    if (failed == 0 && cpu_.step_log != nullptr) cpu_.step_log->stored(at.host, at.paddr, size, state.reservation_value);
     if (failed == 0) code_.written(at.paddr, size);
   }
   state.reservation_addr = HartState::kNoReservation;
@@ -262,6 +264,7 @@ uint64_t Interpreter::amo_value(AmoOp op, uint64_t vaddr, uint64_t operand, unsi
   *trap = at.trap;
   if (at.trap) return 0;
   const uint64_t old = AnyDirect::amo_host(op, reinterpret_cast<uintptr_t>(at.host), operand, size == 4 ? MemOp::kS32 : MemOp::kU64);
+  if (cpu_.step_log != nullptr) cpu_.step_log->stored(at.host, at.paddr, size, old);
   code_.written(at.paddr, size);
   return old;
 }
@@ -313,7 +316,7 @@ SlowResult Interpreter::amo(const Insn* insn, const Insn* next, int64_t budget_l
 Trap Interpreter::zero_block(uint64_t block) {
   const HostAccess at = softmmu_access(cpu_, code_, block, kCacheBlock, AccessType::kStore);
   if (at.trap) return at.trap;
-  if (at.host != nullptr && at.writable) {
+  if (at.host != nullptr && at.writable && cpu_.step_log == nullptr) {
     memset(at.host, 0, kCacheBlock);
     code_.written(at.paddr, kCacheBlock);
     return {};

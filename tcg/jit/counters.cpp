@@ -102,6 +102,12 @@ void add_running(Table& table, const JitCounters& n, uint64_t instructions, uint
   table.row("slot misses", n.slot_misses + misses);
 }
 
+void add_lockstep(Table& table, const JitCounters& n) {
+  table.title("Lockstep with the interpreter");
+  table.row("stretches compared", n.stretches, ratio(n.compared, n.stretches, "%.1f instructions each"));
+  table.row("instructions in them", n.compared);
+}
+
 void add_tlb(Table& table, const Tlb& tlb) {
   table.title("TLB");
   table.row("entries filled", tlb.fills);
@@ -129,6 +135,7 @@ std::string jit_report() {
   if (counters == nullptr) return "the JIT does not run: -accel interp, or a host without it\n";
   add_translation(table, *counters);
   add_running(table, *counters, instructions, misses);
+  if (counters->stretches != 0) add_lockstep(table, *counters);
   for (Cpu* cpu : cpu_list()) add_tlb(table, static_cast<RiscvCpu*>(cpu)->tlb);
   return table.text();
 }

@@ -30,6 +30,8 @@ struct JitCounters {
   uint64_t slow_calls[kSiteKindsMax] = {}; // by SiteKind
   uint64_t slot_misses = 0;                // less what JitFrame::slot_misses holds
   uint64_t interpreted = 0;                // instructions that the interpreter ran for the JIT
+  // --check.
+  uint64_t stretches = 0, compared = 0;  // what ran twice; instructions in it
 
   uint64_t ended_units() const {
     uint64_t sum = 0;

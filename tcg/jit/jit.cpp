@@ -9,6 +9,7 @@
 #include "tcg/exec/softmmu.h"
 #include "tcg/fpu/fpu.h"
 #include "tcg/interp/interpreter.h"
+#include "tcg/jit/lockstep.h"
 #include "tcg/riscv/bits.h"
 #include "tcg/riscv/cpu.h"
 #include "tcg/riscv/csr.h"
@@ -63,6 +64,7 @@ Jit::Jit(RiscvCpu& cpu, Interpreter& interpreter, TbCache& cache)
     : cpu_(cpu), in_(interpreter), cache_(cache), reserve_(reserve_for(jit_options())) {
   cpu_.jit.hart = &cpu_;
   cache_.add_hart(cpu_);
+  if (const uint64_t every = jit_options().check; every != 0) lockstep_ = std::make_unique<Lockstep>(cpu, interpreter, cache.counters, every);
 }
 
 Jit::~Jit() { cache_.remove_hart(cpu_); }
@@ -101,7 +103,11 @@ void Jit::leave_fp() { cpu_.state.fflags |= fflags_of(cpu_.jit.mxcsr); }
 
 void Jit::enter(const uint8_t* code) {
   JitFrame& f = cpu_.jit;
-  f.budget = in_.budget - reserve_;
+  if (lockstep_ != nullptr) {
+    lockstep_->begin();
+    held_ = std::max<int64_t>(0, in_.budget - reserve_ - lockstep_->stretch());
+  }
+  f.budget = in_.budget - outside();
   f.stolen = 0;
   f.value = cpu_.state.pc;
   enter_fp();
@@ -113,9 +119,25 @@ void Jit::enter(const uint8_t* code) {
   leave_fp();
   if (f.dirty64 | f.dirty32) repair_nans(f.dirty64, f.dirty32);
   f.dirty64 = f.dirty32 = 0;
-  in_.budget = f.budget + f.stolen + reserve_;
+  in_.budget = f.budget + f.stolen + outside();
   f.stolen = 0;
   cache_.counters.exits[f.exit_reason]++;
+  set_pc_of_exit();
+  if (lockstep_ != nullptr) lockstep_->compare();
+}
+
+void Jit::set_pc_of_exit() {
+  const JitFrame& f = cpu_.jit;
+  uint64_t& pc = cpu_.state.pc;
+  switch (static_cast<JitExit>(f.exit_reason)) {
+    case JitExit::kLink:
+    case JitExit::kNoGroup: pc = f.page_va + reinterpret_cast<const TbExit*>(argument_)->target; break;
+    case JitExit::kBudget:
+    case JitExit::kFpOff: pc = f.page_va + reinterpret_cast<const TranslationBlock*>(argument_)->start; break;
+    case JitExit::kJump: pc = argument_ & ~uint64_t{1}; break;
+    case JitExit::kInterpret: pc = f.page_va + (argument_ & 0xffff); break;
+    case JitExit::kLeft: break;  // who ended the run has set it
+  }
 }
 
 // The page of code at pc; null with a trap, or with !*whole where memory or PMP cut the page.
@@ -211,10 +233,10 @@ void Jit::run() {
     if (code == nullptr) continue;
     enter(code);
     const JitFrame& f = cpu_.jit;
+    if (lockstep_ != nullptr && lockstep_->differed()) return;
     switch (static_cast<JitExit>(f.exit_reason)) {
       case JitExit::kLink: {
         TbExit* const exit = reinterpret_cast<TbExit*>(argument_);
-        state.pc = f.page_va + exit->target;
         // A unit that ended meanwhile leads nowhere any more, and its page may be another one's by now.
         if (exit->from->valid && exit->mode == data_tlb_mode(cpu_)) {
           link = exit;
@@ -223,24 +245,17 @@ void Jit::run() {
         break;
       }
       case JitExit::kJump:
-        state.pc = argument_ & ~uint64_t{1};
         from_jump = (argument_ & 1) == 0;
         break;
       case JitExit::kBudget:
-        state.pc = f.page_va + reinterpret_cast<TranslationBlock*>(argument_)->start;
         break;
       case JitExit::kInterpret:
-        state.pc = f.page_va + (argument_ & 0xffff);
         if (!cpu_.exit_request) interpret(1);
         break;
-      case JitExit::kFpOff: {
-        const TranslationBlock& tb = *reinterpret_cast<TranslationBlock*>(argument_);
-        state.pc = f.page_va + tb.start;
-        if (!cpu_.exit_request) interpret(tb.insn_count);
+      case JitExit::kFpOff:
+        if (!cpu_.exit_request) interpret(reinterpret_cast<TranslationBlock*>(argument_)->insn_count);
         break;
-      }
       case JitExit::kNoGroup:
-        state.pc = f.page_va + reinterpret_cast<TbExit*>(argument_)->target;
         grouped = false;
         break;
       case JitExit::kLeft:
@@ -373,7 +388,7 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
   JitFrame& f = cpu_.jit;
   HartState& state = cpu_.state;
   state.pc = f.page_va + info.offset;
-  in_.budget = f.budget + f.stolen - info.count + reserve_;
+  in_.budget = f.budget + f.stolen - info.count + outside();
   uint64_t status = x86_64::kSlowDone;
   if (info.dirty64 | info.dirty32) repair_nans(info.dirty64, info.dirty32);
   bql_lock();
@@ -388,12 +403,18 @@ uint64_t Jit::slow(const SiteInfo& info, uint64_t address) {
     if (status == x86_64::kSlowLeave) f.budget -= info.count;
     return status == x86_64::kSlowLeave ? jump_on() : status;
   }
+  if (lockstep_ != nullptr) cpu_.step_log->begin_instruction();
   const uint64_t ended = cache_.ended();
   Trap trap;
   uint64_t value = 0;
   bool left = false;
   if (static_cast<SiteKind>(info.kind) == SiteKind::kHelper) left = slow_helper(info, address, &value, &trap);
   else value = slow_access(info, address, &trap);
+  if (lockstep_ != nullptr && cpu_.step_log->take_postponed()) {
+    f.budget -= info.count - 1;
+    bql_unlock();
+    return x86_64::kSlowLeave;
+  }
   if (left) {
     status = x86_64::kSlowLeave;
   } else if (trap.cause == Exception::kIllegalInst) {
@@ -443,6 +464,7 @@ uint64_t Jit::jump_on() {
   JitFrame& f = cpu_.jit;
   uint8_t mode;
   if (cpu_.exit_request || cpu_.leave_after_insn || interpret_next_ || f.budget <= 0 || !usable(&mode)) return x86_64::kSlowLeave;
+  if (lockstep_ != nullptr && lockstep_->by_unit()) return x86_64::kSlowLeave;
   const uint64_t pc = cpu_.state.pc;
   const JumpEntry& entry = cpu_.tlb.current.jump[mode][Tlb::jump_index(static_cast<TlbMode>(mode), pc)];
   if (entry.va != pc) return x86_64::kSlowLeave;
@@ -459,7 +481,7 @@ void Jit::kick(uintptr_t pc, int64_t* budget_register) {
   if (jit == nullptr || !jit->cache_.budget_is_live(pc)) return;
   JitFrame& f = jit->cpu_.jit;
   // Callbacks that this signal runs see the count as of the last look at the budget.
-  jit->in_.budget = *budget_register + f.stolen + jit->reserve_;
+  jit->in_.budget = *budget_register + f.stolen + jit->outside();
   f.stolen += *budget_register + 1;
   *budget_register = -1;
 }

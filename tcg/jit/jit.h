@@ -10,12 +10,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "tcg/jit/tb_cache.h"
 
 namespace monochord {
 
 class Interpreter;
+class Lockstep;
 class RiscvCpu;
 struct Trap;
 
@@ -38,6 +40,7 @@ class Jit {
   static uintptr_t recover(uintptr_t pc);
 
   const JitCounters& counters() const { return cache_.counters; }
+  const Lockstep* lockstep() const { return lockstep_.get(); }  // null without --check
 
  private:
   struct Target {
@@ -49,6 +52,8 @@ class Jit {
   const uint8_t* find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump);
   TbPage* fetch_page(uint64_t pc, uint64_t* pc_fault, Trap* trap, bool* whole);
   void enter(const uint8_t* code);
+  void set_pc_of_exit();
+  int64_t outside() const { return reserve_ + held_; }
   void leave_fp();
   void repair_nans(uint32_t dirty64, uint32_t dirty32);
   void enter_fp();
@@ -65,6 +70,8 @@ class Jit {
   Interpreter& in_;
   TbCache& cache_;
   const int64_t reserve_;
+  int64_t held_ = 0;  // of the budget, beside the reserve: what a stretch of lockstep must not use
+  std::unique_ptr<Lockstep> lockstep_;
   uint64_t argument_ = 0;
   bool interpret_next_ = false;  // the slow path found an illegal instruction
 };

@@ -67,6 +67,19 @@ Status set_jit_option(JitOptions& options, const std::string& key, const std::st
   return errorf("-accel tcg: unknown key '%s'; there are %s", key.c_str(), jit_option_names());
 }
 
+Status set_check(JitOptions& options, const std::string& value) {
+  if (value == "unit") {
+    options.check = kCheckUnit;
+    return {};
+  }
+  char* end = nullptr;
+  const unsigned long long number = strtoull(value.c_str(), &end, 10);
+  if (value.empty() || value[0] < '0' || value[0] > '9' || *end != 0 || number < 1 || number > kCheckMax)
+    return errorf("-check %s: 'unit', or a number of instructions from 1 to %llu", value.c_str(), static_cast<unsigned long long>(kCheckMax));
+  options.check = number;
+  return {};
+}
+
 Status set_accelerator(JitOptions& options, const std::string& name) {
   if (name != "tcg" && name != "interp") return errorf("-accel %s: only 'tcg' and 'interp' exist here: there is one thread and no hypervisor", name.c_str());
   options.enabled = name == "tcg";

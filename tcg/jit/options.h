@@ -8,6 +8,9 @@
 
 namespace monochord {
 
+// JitOptions::check: compared after each unit; other values are numbers of instructions.
+inline constexpr uint64_t kCheckUnit = 1, kCheckMax = 1'000'000;
+
 struct JitOptions {
   bool enabled = true;              // false: the interpreter
   uint64_t cache_bytes = 32 << 20;  // tb-size
@@ -18,12 +21,15 @@ struct JitOptions {
   bool follow = true;               // x-follow: units go on behind direct jumps
   unsigned tlb_entries = 4096;      // x-tlb-entries: a small TLB, for tests
   unsigned units_max = ~0u;         // x-units: so many in each half of the cache, for tests of eviction
+  uint64_t check = 0;               // --check: lockstep with the interpreter (lockstep.h), 0 for none
 };
 
 // "tcg" or "interp"; a key of `-accel tcg,...`. Errors are of the command line's kind.
 Status set_accelerator(JitOptions& options, const std::string& name);
 std::string jit_option_help();  // a line a key
 Status set_jit_option(JitOptions& options, const std::string& key, const std::string& value);
+// "unit" or a number of instructions.
+Status set_check(JitOptions& options, const std::string& value);
 
 // What harts that are made from now on use. Set once, before the first.
 JitOptions& jit_options();

@@ -2,6 +2,7 @@
 #include "tcg/riscv/cpu.h"
 
 #include "core/log.h"
+#include "tcg/exec/step_log.h"
 #include "tcg/interp/interpreter.h"
 #include "tcg/riscv/csr.h"
 #include "tcg/riscv/disas.h"
@@ -46,6 +47,11 @@ void RiscvCpu::reset() {
 void RiscvCpu::memory_map_changed() {
   tlb.flush_all();
   interpreter_->code().flush();
+}
+
+uint64_t RiscvCpu::time() const {
+  if (time_source_.read == nullptr) return 0;
+  return step_log != nullptr ? step_log->time() : time_source_.read(time_source_.opaque);
 }
 
 uint64_t RiscvCpu::instructions() const { return interpreter_->instructions(); }

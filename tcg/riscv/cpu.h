@@ -100,6 +100,7 @@ struct HartState {
 };
 
 class Interpreter;  // tcg/interp
+class StepLog;      // tcg/exec/step_log.h
 class Stimer;       // tcg/riscv/stimer.h
 struct StimerDeleter {
   void operator()(Stimer* stimer) const;
@@ -134,6 +135,8 @@ class RiscvCpu final : public Cpu {
   uint64_t reset_vector() const { return reset_vector_; }
   void set_time_source(const TimeSource& source) { time_source_ = source; }
   const TimeSource& time_source() const { return time_source_; }
+  // The board's mtime; 0 without a board.
+  uint64_t time() const;
 
   // mip as read: software's bits and the lines.
   uint64_t mip() const { return state.mip_soft | irq_lines; }
@@ -149,6 +152,8 @@ class RiscvCpu final : public Cpu {
 
   volatile uint64_t irq_lines = 0;              // MSIP MTIP MEIP SEIP from devices, STIP from Sstc
   volatile uint64_t dma_epoch = 0;              // bumped by every DMA write and hart switch: SC compares it
+
+  StepLog* step_log = nullptr;                  // under --check: what a stretch of instructions does outside `state`
 
   Interpreter& interpreter() { return *interpreter_; }
 

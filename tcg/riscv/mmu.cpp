@@ -2,6 +2,7 @@
 #include "tcg/riscv/mmu.h"
 
 #include "core/log.h"
+#include "tcg/exec/step_log.h"
 #include "tcg/riscv/bits.h"
 #include "tcg/riscv/pmp.h"
 
@@ -154,8 +155,10 @@ Walk walk_page_table(RiscvCpu& cpu, uint64_t vaddr, unsigned levels, AccessType 
   if (!hardware_updates_ad(cpu)) return {WalkEnd::kPageFault};
   if (!pmp_allows_pte(cpu, pte_addr, AccessType::kStore) || pte_host(cpu, pte_addr, true) == nullptr)
     return {WalkEnd::kAccessFault};
+  const uint64_t old = walk.pte;
   walk.pte |= need;
   *pte_at = walk.pte;
+  if (cpu.step_log != nullptr) cpu.step_log->pte_updated(pte_at, pte_addr, old);
   cpu.code_written(pte_addr, 8);  // a page table may lie beside code
   return walk;
 }

@@ -36,7 +36,7 @@ void Stimer::evaluate() {
     cpu_.set_irq_line(kIrqSTimer, 0);
     return;
   }
-  if (source.read(source.opaque) >= timecmp_) {
+  if (cpu_.time() >= timecmp_) {
     timer_del(&timer_);
     cpu_.set_irq_line(kIrqSTimer, 1);
     return;

@@ -70,7 +70,7 @@ int run(int argc, char** argv) {
     }
   if (!options.log_items.empty()) log_mask = parse_log_items(options.log_items.c_str()).value();
   jit_options() = options.jit;
-  if (log_enabled(kLogNoChain)) jit_options().chain = false;
+  if (log_enabled(kLogNoChain) || options.jit.check == kCheckUnit) jit_options().chain = false;
   std::unique_ptr<PerfMap> names;
   if (options.perfmap) {
     Result<std::unique_ptr<PerfMap>> opened = PerfMap::open(PerfMap::default_path());

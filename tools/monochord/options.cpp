@@ -264,6 +264,8 @@ const OptionRow kOptions[] = {
     {"d", "ITEM[,...]", kDebug, "log these items ('help' lists them)", set_log},
     {"D", "FILE", kDebug, "log to FILE instead of stderr", SET_STRING(log_file)},
     {"pidfile", "FILE", kDebug, "write the process id to FILE", SET_STRING(pidfile)},
+    {"check", "unit|N", kDebug, "repeat generated code in the interpreter, after each unit or N instructions, and compare",
+     [](Parser& p, const std::string& value) -> Status { return set_check(p.options.jit, value); }},
     {"stats", nullptr, kDebug, "print instructions per second and the JIT's counters at the end", SET_FLAG(stats)},
     {"perfmap", nullptr, kDebug, "write /tmp/perf-PID.map, by which 'perf report' names generated code", SET_FLAG(perfmap)},
     {"strict-masking", nullptr, kDebug, "mask signals with sigprocmask instead of a counter (slow; for tests)", SET_FLAG(strict_masking)},
@@ -337,6 +339,7 @@ Status check_together(const Options& o) {
     if (!o.initrd.empty()) return errorf("-initrd needs -kernel: without one nobody reads it");
   }
   if (o.perfmap && !o.jit.enabled) return errorf("-perfmap names generated code, and -accel interp makes none; leave one of them out");
+  if (o.jit.check != 0 && !o.jit.enabled) return errorf("-check compares generated code with the interpreter, and -accel interp makes none; leave one of them out");
   if (o.serials.size() > 1) return errorf("-serial: the board has one serial port; it was given %zu times", o.serials.size());
   return {};
 }
@@ -349,7 +352,14 @@ Result<Options> parse_options(int argc, char** argv) {
     const std::string word = argv[i];
     if (word.size() < 2 || word[0] != '-')
       return errorf("'%s' is not an option; give a disk with -drive file=%s,format=raw,if=virtio or a kernel with -kernel", word.c_str(), word.c_str());
-    const std::string name = word.substr(word[1] == '-' ? 2 : 1);
+    std::string name = word.substr(word[1] == '-' ? 2 : 1);
+    // --option=value as well as --option value: ours that others write like that.
+    const size_t equals = word[1] == '-' ? name.find('=') : std::string::npos;
+    std::optional<std::string> joined;
+    if (equals != std::string::npos) {
+      joined = name.substr(equals + 1);
+      name.resize(equals);
+    }
     const OptionRow* found = nullptr;
     for (const OptionRow& row : kOptions)
       if (name == row.name) found = &row;
@@ -359,7 +369,10 @@ Result<Options> parse_options(int argc, char** argv) {
       return unknown_option(name).error();
     }
     std::string value;
-    if (found->value != nullptr) {
+    if (joined && found->value == nullptr) return errorf("-%s takes no value", found->name);
+    if (joined) {
+      value = *joined;
+    } else if (found->value != nullptr) {
       if (i + 1 >= argc) return errorf("-%s needs a value: -%s %s", found->name, found->name, found->value);
       value = argv[++i];
     }

@@ -9,6 +9,7 @@ set(TCG_EXEC_SOURCES
     ${CMAKE_CURRENT_LIST_DIR}/interp/code_cache.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/handlers.cpp
     ${CMAKE_CURRENT_LIST_DIR}/interp/interpreter.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/interp/logging.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/counters.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/jit.cpp
     ${CMAKE_CURRENT_LIST_DIR}/jit/lockstep.cpp

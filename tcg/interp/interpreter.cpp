@@ -9,7 +9,6 @@
 #include "tcg/exec/step_log.h"
 #include "tcg/interp/direct.h"
 #include "tcg/jit/jit.h"
-#include "tcg/riscv/disas.h"
 
 namespace monochord {
 
@@ -84,35 +83,6 @@ ExecExit Interpreter::exec(int64_t budget_given) {
   executed_ += static_cast<uint64_t>(slice_ - budget);
   slice_ = 0;
   return std::exchange(budget, 0) == 0 && why_ == ExecExit::kRequest ? ExecExit::kBudget : why_;
-}
-
-// -d exec and -d cpu show each instruction before it runs.
-ExecExit Interpreter::exec_logged(int64_t budget_given) {
-  for (int64_t left = budget_given; left > 0;) {
-    const uint64_t pc = cpu_.state.pc;
-    if (!cpu_.halted) {
-      if (log_enabled(kLogExec)) {
-        uint64_t paddr = 0;
-        uint16_t low = 0, high = 0;
-        uint32_t raw = 0;
-        if (cpu_.debug_translate(pc, &paddr) && read_code(paddr, &low)) {
-          raw = low;
-          if (insn_length(low) == 4 && cpu_.debug_translate(pc + 2, &paddr) && read_code(paddr, &high)) raw |= uint32_t{high} << 16;
-        }
-        qemu_log_mask(kLogExec, "Trace %d: 0x%016llx %s", cpu_.cpu_index, static_cast<unsigned long long>(pc), disassemble(raw, pc).c_str());
-      }
-      if (log_enabled(kLogCpu)) {
-        const std::string text = cpu_.dump_state();
-        log_write(text.data(), text.size());
-      }
-    }
-    const uint64_t before = instructions();
-    const ExecExit why = exec(1);
-    left -= static_cast<int64_t>(instructions() - before);
-    if (why != ExecExit::kBudget) return why;
-    if (cpu_.exit_request || cpu_.leave_after_insn) return left == 0 ? ExecExit::kBudget : ExecExit::kRequest;
-  }
-  return ExecExit::kBudget;
 }
 
 // A run within the run: instructions() counts on.
@@ -462,18 +432,6 @@ const Insn* Interpreter::decode_slot(const Insn* insn, int64_t budget_left) {
   code_.decoded(*page);
   if (log_enabled(kLogInAsm)) log_in_asm(insn, slot - first);
   return insn;
-}
-
-void Interpreter::log_in_asm(const Insn* first, unsigned slots) const {
-  qemu_log_mask(kLogInAsm, "----------------\nIN: hart %d, priv %u", cpu_.cpu_index, cpu_.state.priv);
-  uint64_t pc = pc_of(first);
-  for (const Insn* insn = first; insn < first + slots;) {
-    const uint32_t raw = raw_bits(insn);
-    qemu_log_mask(kLogInAsm, "%s", disassemble_line(raw, pc).c_str());
-    const unsigned length = insn_length(static_cast<uint16_t>(raw));
-    insn += length / 2;
-    pc += length;
-  }
 }
 
 bool Interpreter::read_code(uint64_t paddr, uint16_t* half) const {

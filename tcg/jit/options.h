@@ -19,6 +19,7 @@ struct JitOptions {
   bool slots = true;                // x-slots: each access remembers its page
   bool groups = true;               // x-groups: one check for accesses off one register
   bool follow = true;               // x-follow: units go on behind direct jumps
+  bool count = true;                // x-count: off to measure what counting instructions costs; counts are wrong then
   unsigned tlb_entries = 4096;      // x-tlb-entries: a small TLB, for tests
   unsigned units_max = ~0u;         // x-units: so many in each half of the cache, for tests of eviction
   uint64_t check = 0;               // --check: lockstep with the interpreter (lockstep.h), 0 for none

@@ -44,7 +44,9 @@ std::unique_ptr<TbCache> TbCache::create(const CpuConfig& config, RiscvCpu& hart
 }
 
 TbCache::TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu& hart)
-    : config_(config), options_(jit_options()), host_(host()), begin_(reinterpret_cast<uintptr_t>(memory)), size_(size), hash_(kHashSize), unit_(new Unit) {
+    : config_(config), options_(jit_options()), host_(host()), begin_(reinterpret_cast<uintptr_t>(memory)), size_(size),
+      hash_(static_cast<HashEntry*>(calloc(kHashSize, sizeof(HashEntry)))), unit_(new Unit) {
+  CHECK_MSG(hash_ != nullptr, "out of memory");
   set_code_hooks(Jit::kick, Jit::recover);
   make_layout(hart);
   thunks_ = x86_64::make_thunks(memory, memory + kThunkBytes, layout_, Jit::slow_path);

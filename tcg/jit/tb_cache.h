@@ -139,7 +139,10 @@ class TbCache {
   int current_ = 0;
   x86_64::SlotAllocator slots_[kTlbModes] = {};
   std::vector<RiscvCpu*> harts_;
-  std::vector<HashEntry> hash_;
+  struct Free {
+    void operator()(HashEntry* entries) const { free(entries); }
+  };
+  const std::unique_ptr<HashEntry[], Free> hash_;  // zeroed memory, which costs nothing until it is touched
   size_t hashed_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<TbPage>> pages_;
   uint64_t filter_[kFilterBits / 64] = {};

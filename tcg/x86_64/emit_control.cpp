@@ -122,7 +122,7 @@ void UnitEmitter::emit_entries() {
 
 // Instructions started. The flags stay.
 void UnitEmitter::count_down(int instructions) {
-  if (instructions != 0) e_.lea(kBudget, ptr(kBudget, -instructions));
+  if (instructions != 0 && options_.count) e_.lea(kBudget, ptr(kBudget, -instructions));
 }
 
 bool UnitEmitter::links_direct(int64_t target) const { return target >= 0 && target < kLastHalf && options_.chain; }

@@ -7,4 +7,5 @@ add_executable(core-loop-tests
 # Tests ask whether the libraries allocate.
 target_link_options(core-loop-tests PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 target_link_libraries(core-loop-tests PRIVATE monochord-port monochord-port-virtual GTest::gtest_main)
-gtest_discover_tests(core-loop-tests PROPERTIES LABELS unit TIMEOUT 120 DISCOVERY_MODE PRE_TEST)
+target_precompile_headers(core-loop-tests REUSE_FROM test-prelude)
+unit_tests(core-loop-tests 120)

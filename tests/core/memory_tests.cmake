@@ -13,4 +13,5 @@ add_executable(core-memory-tests
   symbols_test.cpp
   trace_test.cpp)
 target_link_libraries(core-memory-tests PRIVATE monochord-core ZLIB::ZLIB ${FDT_LIBRARY} GTest::gtest_main)
-gtest_discover_tests(core-memory-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
+target_precompile_headers(core-memory-tests REUSE_FROM test-prelude)
+unit_tests(core-memory-tests 120)

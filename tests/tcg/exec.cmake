@@ -21,13 +21,16 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/tlb_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/two_hart_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
+target_precompile_headers(tcg-exec-tests REUSE_FROM test-prelude)
+set(skipped JitTorture.*)
+set(variants interp one_insn one_insn_no_chain no_chain no_slots no_groups no_follow tiny_tlb tiny_cache check_unit check_1000)
 if(MONOCHORD_SANITIZE)
-  # Sanitizers have a SIGSEGV handler of their own and don't know generated code: here everything is interpreted.
-  gtest_discover_tests(tcg-exec-tests TEST_FILTER "-Jit*:*/Jit*:Dump*:PerfMap*"
-    PROPERTIES LABELS unit ENVIRONMENT "MONOCHORD_TEST_ACCEL=interp" DISCOVERY_MODE PRE_TEST)
-  return()
+  # Single steps through instrumented code find nothing more, nor do most variants.
+  unit_tests(tcg-exec-tests 120 TEST_FILTER "-${skipped}")
+  set(variants interp)
+else()
+  unit_tests(tcg-exec-tests 120)
 endif()
-gtest_discover_tests(tcg-exec-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
 
 # The same program on what else there is: the interpreter, and the JIT with parts of it switched off or made small. Without chaining more time goes by
 # with the BQL held, so where alarms run says nothing there.
@@ -42,13 +45,13 @@ set(tiny_tlb tcg,x-tlb-entries=16)
 set(tiny_cache tcg,x-units=8)
 set(check_unit tcg,check=unit)
 set(check_1000 tcg,check=1000)
-set(skipped JitTorture.*)
+set(skipped_interp Jit*:*/Jit*:Dump*:PerfMap*)
 set(skipped_no_chain JitTorture.*:Alarms.MostRunInTheHandler*)
 set(skipped_one_insn_no_chain ${skipped_no_chain})
 # With x-strict-fencei the two see what each fetched first.
 set(skipped_check_unit ${skipped_no_chain}:JitEdges.WithStrictFencei*)
 set(skipped_check_1000 ${skipped_check_unit})
-foreach(variant one_insn one_insn_no_chain no_chain no_slots no_groups no_follow tiny_tlb tiny_cache check_unit check_1000)
+foreach(variant ${variants})
   set(not ${skipped})
   if(DEFINED skipped_${variant})
     set(not ${skipped_${variant}})
@@ -56,8 +59,6 @@ foreach(variant one_insn one_insn_no_chain no_chain no_slots no_groups no_follow
   add_test(NAME TcgExecTests.${variant} COMMAND tcg-exec-tests --gtest_brief=1 --gtest_filter=-${not})
   set_tests_properties(TcgExecTests.${variant} PROPERTIES LABELS unit ENVIRONMENT "MONOCHORD_TEST_ACCEL=${${variant}}" TIMEOUT 300)
 endforeach()
-add_test(NAME TcgExecTests.interp COMMAND tcg-exec-tests --gtest_brief=1 --gtest_filter=-Jit*:*/Jit*:Dump*:PerfMap*)
-set_tests_properties(TcgExecTests.interp PROPERTIES LABELS unit ENVIRONMENT "MONOCHORD_TEST_ACCEL=${interp}" TIMEOUT 300)
 
 add_executable(tcg-decode-objdump-test ${CMAKE_CURRENT_LIST_DIR}/decode_objdump_test.cpp)
 target_link_libraries(tcg-decode-objdump-test PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)

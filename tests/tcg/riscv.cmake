@@ -9,7 +9,8 @@ add_executable(tcg-riscv-tests
   ${CMAKE_CURRENT_LIST_DIR}/tlb_model_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/trap_test.cpp)
 target_link_libraries(tcg-riscv-tests PRIVATE monochord-tcg monochord-port-virtual GTest::gtest_main)
-gtest_discover_tests(tcg-riscv-tests PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
+target_precompile_headers(tcg-riscv-tests REUSE_FROM test-prelude)
+unit_tests(tcg-riscv-tests 120)
 
 add_executable(tlb_bench EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/tlb_bench.cpp)
 target_link_libraries(tlb_bench PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest)

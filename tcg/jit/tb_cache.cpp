@@ -54,9 +54,8 @@ TbCache::TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu
   const size_t half = (size - kThunkBytes) / 2;
   for (int i = 0; i < 2; i++) {
     Half& h = halves_[i];
-    h.code_begin = h.code = memory + kThunkBytes + static_cast<size_t>(i) * half;
-    h.code_end = h.meta_begin = h.meta = h.code_begin + (half * 3 / 4 & ~size_t{4095});
-    h.meta_end = h.code_begin + half;
+    h.begin = h.code = memory + kThunkBytes + static_cast<size_t>(i) * half;
+    h.end = h.meta = h.begin + half;
   }
 }
 
@@ -178,13 +177,13 @@ TranslationBlock* TbCache::get(TbPage& page, uint16_t offset, uint8_t mode, bool
 
 void TbCache::make_room() {
   Half& half = halves_[current_];
-  const bool has_room = half.code_end - half.code > x86_64::UnitEmitter::kBytesMax && half.meta_end - half.meta > static_cast<ptrdiff_t>(kMetaMax);
+  const bool has_room = half.meta - half.code > static_cast<ptrdiff_t>(x86_64::UnitEmitter::kBytesMax + kMetaMax);
   if (has_room && hashed_ < kHashSize * 3 / 4 && half.tbs.size() < options_.units_max) return;
   current_ ^= 1;
   Half& other = halves_[current_];
   if (!other.tbs.empty()) {
     counters.evictions++;
-    if (perf_map != nullptr) perf_map->forget(other.code_begin, other.code_end);
+    if (perf_map != nullptr) perf_map->forget(other.begin, other.end);
     for (TranslationBlock* tb : other.tbs) {
       if (tb->valid) end(*tb, TbEnd::kEviction);
     }
@@ -192,8 +191,8 @@ void TbCache::make_room() {
     // Jump caches may lead there, and so may exits of units that ended: those are never taken again.
     for (RiscvCpu* hart : harts_) hart->tlb.flush_jump();
   }
-  other.code = other.code_begin;
-  other.meta = other.meta_begin;
+  other.code = other.begin;
+  other.meta = other.end;
 }
 
 TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next) {
@@ -213,8 +212,9 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
   if (grouped && options_.groups) find_groups(unit);
 
   Half& half = halves_[current_];
+  uint8_t* const meta_min = half.meta - kMetaMax;
+  half.meta -= sizeof(TranslationBlock);
   TranslationBlock* tb = new (half.meta) TranslationBlock;
-  half.meta += sizeof *tb;
   tb->page_paddr = page.paddr;
   tb->page = &page;
   tb->start = offset;
@@ -224,13 +224,12 @@ TranslationBlock* TbCache::make(TbPage& page, uint16_t offset, uint8_t mode, boo
   tb->next_page = unit.straddles ? next : nullptr;
   tb->insn_count = static_cast<uint16_t>(unit.insn_count);
   tb->granules = unit.granules;
-  x86_64::UnitEmitter emitter(half.code, half.code_end, unit, layout_, thunks_, options_, slots_, page, *tb, reinterpret_cast<TbExit*>(half.meta));
+  x86_64::UnitEmitter emitter(half.code, meta_min, unit, layout_, thunks_, options_, slots_, page, *tb, reinterpret_cast<TbExit*>(half.meta));
   x86_64::CodeMarks marks;
   if (log_enabled(kLogOutAsm)) emitter.record(marks);
   emitter.emit(grouped && options_.groups);
-  half.meta += tb->exit_count * sizeof(TbExit);
-  half.meta = emitter.store_sites(half.meta);
-  half.meta += -reinterpret_cast<uintptr_t>(half.meta) & 15;
+  half.meta = emitter.store_sites(reinterpret_cast<uint8_t*>(tb->exits));
+  half.meta -= reinterpret_cast<uintptr_t>(half.meta) & 15;
   counters.bytes += static_cast<uint64_t>(emitter.cursor() - half.code);
   half.code = emitter.cursor();
   half.tbs.push_back(tb);
@@ -395,7 +394,7 @@ bool TbCache::budget_is_live(uintptr_t host_pc) const {
 uintptr_t TbCache::recover(uintptr_t host_pc) const {
   if (!holds(host_pc)) return 0;
   for (const Half& half : halves_) {
-    if (host_pc < reinterpret_cast<uintptr_t>(half.code_begin) || host_pc >= reinterpret_cast<uintptr_t>(half.code)) continue;
+    if (host_pc < reinterpret_cast<uintptr_t>(half.begin) || host_pc >= reinterpret_cast<uintptr_t>(half.code)) continue;
     for (const TranslationBlock* tb : half.tbs) {
       if (host_pc < reinterpret_cast<uintptr_t>(tb->entry_indirect) || host_pc >= reinterpret_cast<uintptr_t>(tb->end)) continue;
       for (unsigned i = 0; i < tb->site_count; i++) {

@@ -94,9 +94,10 @@ class TbCache {
   JitCounters counters;
 
  private:
+  // Code grows from its beginning, what is known of it (units, exits, sites) from its end.
   struct Half {
-    uint8_t *code_begin, *code, *code_end;
-    uint8_t *meta_begin, *meta, *meta_end;
+    uint8_t *begin, *end;
+    uint8_t *code, *meta;
     std::vector<TranslationBlock*> tbs;
   };
   // Open addressing: a look-up is one cache line. Twice as many places as units fit into the largest usual cache.

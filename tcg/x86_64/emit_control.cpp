@@ -31,14 +31,14 @@ const UnitEmitter::Handler UnitEmitter::kHandlers[] = {
 
 UnitEmitter::UnitEmitter(uint8_t* begin, uint8_t* end, const Unit& unit, const FrameLayout& layout, const Thunks& thunks, const JitOptions& options,
                          SlotAllocator* slots, const SiteHints& hints, TranslationBlock& tb, TbExit* exits)
-    : e_(begin, end), u_(unit), l_(layout), thunks_(thunks), options_(options), slots_(slots), mode_(unit.mode), hints_(hints), tb_(tb), exits_(exits) {
+    : e_(begin, end), u_(unit), l_(layout), thunks_(thunks), options_(options), slots_(slots), mode_(unit.mode), hints_(hints), tb_(tb) {
+  tb_.exits = exits;
+  tb_.exit_count = 0;
   static_assert(std::size(kHandlers) == static_cast<size_t>(UopCode::kCount));
 }
 
 void UnitEmitter::emit(bool grouped) {
   grouped_ = grouped;
-  tb_.exits = exits_;
-  tb_.exit_count = 0;
   emit_entries();
   unsigned insn = ~0u;
   for (int i = 0; i < u_.uop_count && !stopped_; i++) {
@@ -149,8 +149,7 @@ void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
     return;
   }
   if (links_direct(target) && !u_.straddles) {
-    TbExit& exit = exits_[tb_.exit_count++];
-    exit = TbExit{};
+    TbExit& exit = new_exit();
     exit.field = field;
     exit.from = &tb_;
     exit.target = static_cast<uint16_t>(target);
@@ -202,7 +201,7 @@ void UnitEmitter::emit_branch(const Uop& u) {
   uint8_t* const field = e_.jcc_near(c, e_.cursor());
   const int exits = tb_.exit_count;
   leave_clean(u.imm, field);
-  if (tb_.exit_count > exits) exits_[exits].backward = u.imm <= u_.insns[u.insn].offset;
+  if (tb_.exit_count > exits) tb_.exits->backward = u.imm <= u_.insns[u.insn].offset;
 }
 
 void UnitEmitter::emit_jump(const Uop& u) {
@@ -219,7 +218,7 @@ void UnitEmitter::emit_jump(const Uop& u) {
       const int exits = tb_.exit_count;
       leave_to(u.imm, field);
       const int last = u_.insn_count > 0 ? u_.insns[u_.insn_count - 1].offset : 4096;
-      if (tb_.exit_count > exits) exits_[exits].backward = u.imm <= last;
+      if (tb_.exit_count > exits) tb_.exits->backward = u.imm <= last;
       return;
     }
   }
@@ -264,15 +263,21 @@ void UnitEmitter::set_after(int first) {
   for (int i = first; i < stub_count_; i++) stubs_[i].after = e_.cursor();
 }
 
-uint8_t* UnitEmitter::store_sites(uint8_t* at) {
-  at += -reinterpret_cast<uintptr_t>(at) & 7;
-  tb_.sites = reinterpret_cast<TbSite*>(at);
+TbExit& UnitEmitter::new_exit() {
+  CHECK(tb_.exit_count < kExitsMax);
+  tb_.exit_count++;
+  return *new (--tb_.exits) TbExit{};
+}
+
+uint8_t* UnitEmitter::store_sites(uint8_t* end) {
+  tb_.sites = reinterpret_cast<TbSite*>(end);
   tb_.site_count = 0;
-  for (int i = 0; i < stub_count_; i++) {
+  for (int i = stub_count_; i-- > 0;) {
     if (stubs_[i].access == nullptr) continue;
-    tb_.sites[tb_.site_count++] = {static_cast<uint32_t>(stubs_[i].access - tb_.entry_indirect), static_cast<uint32_t>(stubs_[i].begin - tb_.entry_indirect)};
+    tb_.site_count++;
+    *--tb_.sites = {static_cast<uint32_t>(stubs_[i].access - tb_.entry_indirect), static_cast<uint32_t>(stubs_[i].begin - tb_.entry_indirect)};
   }
-  return reinterpret_cast<uint8_t*>(tb_.sites + tb_.site_count);
+  return reinterpret_cast<uint8_t*>(tb_.sites);
 }
 
 void UnitEmitter::emit_stubs() {

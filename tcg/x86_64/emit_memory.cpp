@@ -410,8 +410,7 @@ void UnitEmitter::emit_group_stub(Stub& stub) {
   // The instructions before this one have run.
   if (stub.info.count > 1) e_.lea(kBudget, ptr(kBudget, 1 - stub.info.count));
   repair(stub.info.dirty64, stub.info.dirty32);
-  TbExit& exit = exits_[tb_.exit_count++];
-  exit = TbExit{};
+  TbExit& exit = new_exit();
   exit.field = e_.jmp_near(e_.cursor());
   exit.stub = e_.cursor();
   Emitter::patch(exit.field, exit.stub);

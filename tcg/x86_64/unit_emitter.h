@@ -41,7 +41,7 @@ enum class FpConstant : uint8_t { kNan64, kNan32, kSign64, kSign32, kRest64, kRe
 
 class UnitEmitter {
  public:
-  // `begin` to `end` is where the code goes; at least kBytesMax bytes. `exits`: room for kExitsMax.
+  // `begin` to `end` is where the code goes; at least kBytesMax bytes. Below `exits` there is room for kExitsMax.
   static constexpr int kBytesMax = 96 << 10;
   static constexpr int kExitsMax = 3 * kUnitInsnsMax + 4;
   UnitEmitter(uint8_t* begin, uint8_t* end, const Unit& unit, const FrameLayout& layout, const Thunks& thunks, const JitOptions& options,
@@ -52,8 +52,8 @@ class UnitEmitter {
   // Emits everything; tb's entries and exits are set. `grouped`: base-register groups are used.
   void emit(bool grouped);
   uint8_t* cursor() const { return e_.cursor(); }
-  // Writes tb's table of sites to `at`; gives what follows it.
-  uint8_t* store_sites(uint8_t* at);
+  // Writes tb's table of sites below `end`; gives where it begins.
+  uint8_t* store_sites(uint8_t* end);
 
  private:
   using Handler = void (UnitEmitter::*)(const Uop&);
@@ -200,6 +200,7 @@ class UnitEmitter {
     int count;             // instructions that the budget doesn't know of yet
     Gpr64 gpr;
   };
+  TbExit& new_exit();
   Stub& new_stub(Stub::Kind kind, uint8_t* field);
   void emit_stubs();
   void emit_site_stub(Stub& stub);
@@ -225,7 +226,6 @@ class UnitEmitter {
   uint8_t mode_;                    // of data accesses now: SUM may change inside a unit
   const SiteHints& hints_;
   TranslationBlock& tb_;
-  TbExit* exits_;
   CodeMarks* marks_ = nullptr;
   bool grouped_ = false;
   bool stopped_ = false;            // an uop left the rest of the unit unreachable

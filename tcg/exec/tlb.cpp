@@ -212,7 +212,7 @@ void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code) {
   DCHECK(fetch.tables.fetch[index(va)].tag == (va & ~kPageMask));
   context.used = true;
   context.touched[kJump] |= uint64_t{1} << (jump_index(mode, va) / (jump_entries(mode) / 64));
-  context.jump_filter[filter_index(va)] = 1;
+  context.jump_filter.add(va);
   holders_[filter_index(va)] |= context.holder;
   context.tables.jump[jump_index(mode, va)] = {va, code};
   if (mode != kTlbSumS) return;
@@ -264,7 +264,7 @@ void Tlb::empty_jump(Context& context) {
   if (context.touched[kJump] == 0) return;
   for_each_slot(jump_entries(context.mode) / 64, context.touched[kJump], [&](unsigned slot) { clear(context.tables.jump, slot); });
   context.touched[kJump] = 0;
-  memset(context.jump_filter, 0, sizeof context.jump_filter);
+  context.jump_filter = {};
 }
 
 template <typename Function>
@@ -273,7 +273,6 @@ void Tlb::for_each_filled_group(TlbMode mode, Function function) {
   for (unsigned first = 0; first < kSiteSlots / kGroupSlots; first += kPerWord) {
     uint64_t filled;
     memcpy(&filled, &slot_groups[mode][first], sizeof filled);
-    if (first * kGroupSlots < slots_used[mode]) filled = 0x0101010101010101;
     for (; filled != 0; filled &= filled - 1) function((first + static_cast<unsigned>(std::countr_zero(filled)) / 8) * kGroupSlots);
   }
 }
@@ -312,7 +311,7 @@ void Tlb::drop_page(uint32_t holders, uint64_t vaddr) {
 
 // Whether it still holds something of a page with that filter_index().
 bool Tlb::drop_page(Context& context, uint64_t vaddr) {
-  static_assert(kFilterBytes == kEntries, "one entry of a table for an index");
+  static_assert(kFilterEntries == kEntries, "one entry of a table for an index");
   if (!context.used) return false;
   page_flushes++;
   if (context.large.find(vaddr) != nullptr) {
@@ -326,14 +325,12 @@ bool Tlb::drop_page(Context& context, uint64_t vaddr) {
   if ((context.touched[kRead] >> segment & 1) && tables.read[slot].tag == page) clear(tables.read, slot);
   if ((context.touched[kWrite] >> segment & 1) && tables.write[slot].tag == page) clear(tables.write, slot);
   if ((context.touched[kFetch] >> segment & 1) && tables.fetch[slot].tag == page) clear(tables.fetch, slot);
-  uint8_t& jumps = context.jump_filter[filter_index(vaddr)];
-  if (jumps != 0) drop_jump_page(context, vaddr);
+  if (context.jump_filter.may_have(vaddr)) drop_jump_page(context, vaddr);
   const bool is_current = context_[context.mode] == &context;
-  uint8_t& in_slots = slot_filter[context.mode][filter_index(vaddr)];
-  if (is_current && in_slots != 0) drop_slot_page(context.mode, vaddr);
+  if (is_current && slot_filter[context.mode][filter_index(vaddr)] != 0) drop_slot_page(context.mode, vaddr);
   const uint64_t none = empty_tag(slot);
-  return tables.read[slot].tag != none || tables.write[slot].tag != none || tables.fetch[slot].tag != none || jumps != 0 ||
-         (is_current && in_slots != 0);
+  return tables.read[slot].tag != none || tables.write[slot].tag != none || tables.fetch[slot].tag != none ||
+         context.jump_filter.words[slot] != 0 || (is_current && slot_filter[context.mode][slot] != 0);
 }
 
 void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
@@ -341,33 +338,38 @@ void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
   const unsigned segment = jump_entries(context.mode) / 64;
   const unsigned first = jump_index(context.mode, vaddr & ~kPageMask) / segment;
   const uint64_t of_page = ((uint64_t{1} << (2048 / segment)) - 1) << first;
-  bool others = false;
+  uint32_t others = 0;
   for_each_slot(segment, context.touched[kJump] & of_page, [&](unsigned slot) {
     const JumpEntry& entry = context.tables.jump[slot];
     if (entry.code == nullptr || filter_index(entry.va) != filter_index(vaddr)) return;
     if ((entry.va ^ vaddr) <= kPageMask) {
       clear(context.tables.jump, slot);
     } else {
-      others = true;
+      others |= PageFilter::bit(entry.va);
     }
   });
-  context.jump_filter[filter_index(vaddr)] = others;
+  context.jump_filter.words[filter_index(vaddr)] = others;
 }
 
 void Tlb::drop_slot_page(TlbMode mode, uint64_t vaddr) {
   const uint64_t page = vaddr & ~kPageMask;
-  bool others = false;
-  for_each_filled_group(mode, [&](unsigned first) {
-    TlbEntry* group = &slots[mode][first];
-    bool perhaps = false;
-    for (unsigned i = 0; i < kGroupSlots; i++) perhaps |= filter_index(group[i].tag ^ page) == 0;
-    if (!perhaps) return;
-    for (unsigned i = 0; i < kGroupSlots; i++) {
-      if (group[i].tag == page) group[i] = {kEmptySlot, 0};
-      others |= filter_index(group[i].tag ^ page) == 0 && group[i].tag != kEmptySlot;
+  uint32_t& word = slot_filter[mode][filter_index(vaddr)];
+  for (uint32_t classes = word; classes != 0; classes &= classes - 1) {
+    const auto n = static_cast<unsigned>(std::countr_zero(classes));
+    bool others = false;
+    for (unsigned first = n * kClassSlots; first < (n + 1) * kClassSlots; first += kGroupSlots) {
+      TlbEntry* const group = &slots[mode][first];
+      // The sign says that one is 0: without a branch for each.
+      int64_t perhaps = 0;
+      for (unsigned i = 0; i < kGroupSlots; i++) perhaps |= static_cast<int64_t>(filter_index(group[i].tag ^ page)) - 1;
+      if (perhaps >= 0) continue;
+      for (unsigned i = 0; i < kGroupSlots; i++) {
+        if (group[i].tag == page) group[i] = {kEmptySlot, 0};
+        others |= filter_index(group[i].tag ^ page) == 0 && group[i].tag != kEmptySlot;
+      }
     }
-  });
-  slot_filter[mode][filter_index(vaddr)] = others;
+    if (!others) word &= ~(uint32_t{1} << n);
+  }
 }
 
 // --- fences ---------------------------------------------------------------------------------------------------------------------

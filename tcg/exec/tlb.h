@@ -57,7 +57,7 @@ class Tlb {
   static constexpr unsigned kJumpEntriesOfS = 1 << 15; // one context for all of a kernel, which jumps to more places than a process
   static constexpr unsigned jump_entries(TlbMode mode) { return mode == kTlbS ? kJumpEntriesOfS : kJumpEntries; }
   static constexpr unsigned kSiteSlots = 4096;    // a mode
-  static constexpr unsigned kFilterBytes = 4096;  // by page number
+  static constexpr unsigned kFilterEntries = 4096;  // by page number
   static constexpr unsigned kSpaces = 16;         // address spaces that have contexts at a time
   static constexpr uint64_t kPageMask = 4095;
 
@@ -80,9 +80,18 @@ class Tlb {
   };
   Current current;
 
+  static constexpr unsigned filter_index(uint64_t vaddr) { return (vaddr >> 12) & (kFilterEntries - 1); }
+  // Pages that may be there: a word by the lower bits of the page's number, in it a bit by the next five.
+  struct PageFilter {
+    uint32_t words[kFilterEntries];
+    static constexpr uint32_t bit(uint64_t vaddr) { return uint32_t{1} << (vaddr >> 24 & 31); }
+    void add(uint64_t vaddr) { words[filter_index(vaddr)] |= bit(vaddr); }
+    bool may_have(uint64_t vaddr) const { return (words[filter_index(vaddr)] & bit(vaddr)) != 0; }
+  };
+
   // Site slots: each access of generated code may own one, and copies an entry of its mode's current table into it: the same hit rule without an
-  // index. Whoever fills one sets slot_filter[mode][filter_index(vaddr)] and slot_groups[mode][slot / kGroupSlots] to 1, so that finding what has to
-  // go costs what was filled, not what there is. They go when the entry that they were copied from would have to.
+  // index. Whoever fills one adds slot_class(slot) to slot_filter[mode][filter_index(vaddr)] and sets slot_groups[mode][slot / kGroupSlots] to 1,
+  // so that finding what has to go costs what was filled, not what there is. They go when the entry that they were copied from would have to.
   // An empty slot can't be told by an index, and every tag is the address of some access: kEmptySlot is a page that no guest can have (beyond 56 bits
   // as a physical address, not sign-extended in Sv39, Sv48 and Sv57), and the addend 0 leaves its address as it is, which is none on an x86-64 host
   // either (not canonical). So an access to that page through an empty slot touches nothing: the host raises SIGSEGV, which generated code has to
@@ -90,9 +99,10 @@ class Tlb {
   static constexpr uint64_t kEmptySlot = 0x7e5a3c96d2b41000;  // no pattern that programs are fond of
   TlbEntry slots[kTlbModes][kSiteSlots];
   static constexpr unsigned kGroupSlots = 8;
-  uint8_t slot_filter[kTlbModes][kFilterBytes] = {};
+  static constexpr unsigned kClassSlots = kSiteSlots / 32;
+  static constexpr uint32_t slot_class(unsigned slot) { return uint32_t{1} << (slot / kClassSlots); }
+  uint32_t slot_filter[kTlbModes][kFilterEntries] = {};  // by filter_index(): a bit for each class of slots that may hold such a page
   alignas(8) uint8_t slot_groups[kTlbModes][kSiteSlots / kGroupSlots] = {};
-  unsigned slots_used[kTlbModes] = {};  // for who does not set slot_groups: slots below may be filled
 
   Tlb();
   Tlb(const Tlb&) = delete;
@@ -101,7 +111,6 @@ class Tlb {
   Tables& tables(TlbMode mode) { return context_[mode]->tables; }
 
   static constexpr unsigned index(uint64_t vaddr) { return (vaddr >> 12) & (kEntries - 1); }
-  static constexpr unsigned filter_index(uint64_t vaddr) { return (vaddr >> 12) & (kFilterBytes - 1); }
   static constexpr unsigned jump_index(TlbMode mode, uint64_t va) { return (va >> 1) & (jump_entries(mode) - 1); }
   static constexpr bool hit(const TlbEntry& entry, uint64_t vaddr, unsigned size) { return vaddr - entry.tag <= 4096 - size; }
 
@@ -185,7 +194,7 @@ class Tlb {
     uint64_t touched[kDirections];  // ... a bit for each segment of entries
     LargeLeaves large;
     PageSet written, fetched;       // what the write and fetch tables may lead to; also the slots that were copied from them
-    uint8_t jump_filter[kFilterBytes];
+    PageFilter jump_filter;
     uint16_t small[kDirections][64];  // set_entries_for_test: where the entry of each place is
     Tables tables;                    // last: see Tables::jump
   };
@@ -231,7 +240,7 @@ class Tlb {
   Space spaces_[kSpaces];
   // Who may hold something of a page, by filter_index(): a bit for each of spaces_, and S. Most fences are for a page that nobody holds.
   static constexpr unsigned kHolderS = kSpaces, kHolderM = kSpaces + 1;
-  uint32_t holders_[kFilterBytes] = {};
+  uint32_t holders_[kFilterEntries] = {};
   uint32_t large_holders_ = 0;  // who may hold something of leaves larger than a page
 };
 

@@ -117,7 +117,12 @@ class TbCache {
     return found == pages_.end() ? nullptr : found->second.get();
   }
   static uint64_t key_of(uint64_t paddr, uint8_t mode, bool grouped) { return paddr << 4 | uint64_t{mode} << 1 | uint64_t{grouped} << 3 | 1; }
-  static size_t place_of(uint64_t key) { return (key * 0x9e3779b97f4a7c15) >> 47; }
+  // A page's units lie together, in the order of their addresses.
+  static size_t place_of(uint64_t key) {
+    constexpr uint64_t kOfPage = 128;
+    const uint64_t page = (key >> 16) * 0x9e3779b97f4a7c15;
+    return (page >> 47 & ~(kOfPage - 1)) | ((key >> 9 ^ key << 4) & (kOfPage - 1));
+  }
   void enter(TranslationBlock& tb);
   void remove(TranslationBlock& tb);
   TranslationBlock* find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next);

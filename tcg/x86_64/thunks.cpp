@@ -198,8 +198,13 @@ class ThunkEmitter {
     e_.mov(byte_ptr(kFrame, rbx, 1, l_.slot_groups), 1);
     e_.mov(ecx, eax);
     e_.shr(ecx, 12);
-    e_.and_(ecx, static_cast<int64_t>(Tlb::kFilterBytes - 1));
-    e_.mov(byte_ptr(kFrame, rcx, 1, l_.slot_filter + static_cast<int>(Tlb::kFilterBytes * mode)), 1);
+    e_.and_(ecx, static_cast<int64_t>(Tlb::kFilterEntries - 1));
+    static_assert(Tlb::kClassSlots == 16 * Tlb::kGroupSlots && Tlb::kSiteSlots / Tlb::kClassSlots == 32);
+    e_.shr(ebx, 4);
+    e_.mov(edx, 1);
+    e_.shlx(edx, edx, ebx);
+    e_.or_(ptr(kFrame, rcx, 4, l_.slot_filter + static_cast<int>(sizeof(uint32_t) * Tlb::kFilterEntries * mode)), edx);
+    e_.mov(rdx, ptr(rsp));
   }
   void count_miss(Label& often) {
     e_.movsxd(rcx, dword_ptr(rdx, info(offsetof(SiteInfo, misses))));

@@ -261,7 +261,7 @@ class TlbModel : public HartTest {
     }
     if (one_in(2)) return;
     slot = *entry;
-    tlb().slot_filter[mode][Tlb::filter_index(va)] = 1;
+    tlb().slot_filter[mode][Tlb::filter_index(va)] |= Tlb::slot_class(site.slot);
     tlb().slot_groups[mode][site.slot / Tlb::kGroupSlots] = 1;
   }
   void jump() {

@@ -20,7 +20,7 @@ class TlbTest : public ::testing::Test {
   // As generated code does.
   void copy_to_slot(TlbMode mode, unsigned slot, uint64_t vaddr) {
     tlb.slots[mode][slot] = tlb.current.read[mode][Tlb::index(vaddr)];
-    tlb.slot_filter[mode][Tlb::filter_index(vaddr)] = 1;
+    tlb.slot_filter[mode][Tlb::filter_index(vaddr)] |= Tlb::slot_class(slot);
     tlb.slot_groups[mode][slot / Tlb::kGroupSlots] = 1;
   }
   bool slot_hits(TlbMode mode, unsigned slot, uint64_t vaddr) { return Tlb::hit(tlb.slots[mode][slot], vaddr, 8); }
@@ -320,7 +320,8 @@ TEST_F(TlbTest, ACodePageLosesItsSlots) {
     tlb.fill_write(mode, 0x2000, page + 4096, 0, 12);
     for (unsigned n : {1u, 2u}) {
       tlb.slots[mode][n] = tlb.current.write[mode][n];
-      tlb.slot_filter[mode][n] = tlb.slot_groups[mode][0] = 1;
+      tlb.slot_filter[mode][n] = Tlb::slot_class(n);
+      tlb.slot_groups[mode][0] = 1;
     }
   }
   tlb.protect_code_page(page);

@@ -34,7 +34,7 @@ std::unique_ptr<TbCache> TbCache::create(const CpuConfig& config, RiscvCpu& hart
     error_report("the JIT needs %s; guest code is interpreted", missing);
     return nullptr;
   }
-  const size_t size = kThunkBytes + std::max<size_t>(jit_options().cache_bytes, kCacheMin);
+  const size_t size = kThunkBytes + kHashBytes + std::max<size_t>(jit_options().cache_bytes, kCacheMin);
   Result<uint8_t*> memory = host().map_code(size);
   if (!memory) {
     error_report("%s; guest code is interpreted", memory.error().message.c_str());
@@ -45,16 +45,16 @@ std::unique_ptr<TbCache> TbCache::create(const CpuConfig& config, RiscvCpu& hart
 
 TbCache::TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu& hart)
     : config_(config), options_(jit_options()), host_(host()), begin_(reinterpret_cast<uintptr_t>(memory)), size_(size),
-      hash_(static_cast<HashEntry*>(calloc(kHashSize, sizeof(HashEntry)))), unit_(new Unit) {
-  CHECK_MSG(hash_ != nullptr, "out of memory");
+      hash_(reinterpret_cast<HashEntry*>(memory + kThunkBytes)), unit_(new Unit) {
   set_code_hooks(Jit::kick, Jit::recover);
   make_layout(hart);
   thunks_ = x86_64::make_thunks(memory, memory + kThunkBytes, layout_, Jit::slow_path);
   if (perf_map != nullptr) tell_thunks(thunks_);
-  const size_t half = (size - kThunkBytes) / 2;
+  uint8_t* const halves = memory + kThunkBytes + kHashBytes;
+  const size_t half = (memory + size - halves) / 2 & ~size_t{4095};
   for (int i = 0; i < 2; i++) {
     Half& h = halves_[i];
-    h.begin = h.code = memory + kThunkBytes + static_cast<size_t>(i) * half;
+    h.begin = h.code = halves + static_cast<size_t>(i) * half;
     h.end = h.meta = h.begin + half;
   }
 }
@@ -140,28 +140,28 @@ TbPage* TbCache::page(uint64_t paddr, uint8_t* host) {
 // --- units --------------------------------------------------------------------------------------------------------------------
 TranslationBlock* TbCache::find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next) {
   const uint64_t key = key_of(page.paddr | offset, mode, grouped);
-  for (size_t at = place_of(key); hash_[at].key != 0; at = (at + 1) % kHashSize) {
-    if (hash_[at].key != key) continue;
-    TranslationBlock* const tb = hash_[at].tb;
-    if (!tb->straddles || tb->next_page == next) return tb;
+  for (size_t at = place_of(key); hash_[at].tag != 0; at = (at + 1) % kHashSize) {
+    if (hash_[at].tag != tag_of(key)) continue;
+    TranslationBlock* const tb = unit_at(hash_[at]);
+    if (tb->page_paddr == page.paddr && (!tb->straddles || tb->next_page == next)) return tb;
   }
   return nullptr;
 }
 
 void TbCache::enter(TranslationBlock& tb) {
-  const uint64_t key = key_of(tb.page_paddr | tb.start, tb.mode, tb.grouped);
+  const uint64_t key = key_of(tb);
   size_t at = place_of(key);
-  while (hash_[at].key != 0) at = (at + 1) % kHashSize;
-  hash_[at] = {key, &tb};
+  while (hash_[at].tag != 0) at = (at + 1) % kHashSize;
+  hash_[at] = {tag_of(key), static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&tb) - begin_)};
   hashed_++;
 }
 
 // What stands behind it moves up, so that no search ends early.
 void TbCache::remove(TranslationBlock& tb) {
-  size_t hole = place_of(key_of(tb.page_paddr | tb.start, tb.mode, tb.grouped));
-  while (hash_[hole].tb != &tb || hash_[hole].key == 0) hole = (hole + 1) % kHashSize;
-  for (size_t at = (hole + 1) % kHashSize; hash_[at].key != 0; at = (at + 1) % kHashSize) {
-    const size_t wanted = place_of(hash_[at].key);
+  size_t hole = place_of(key_of(tb));
+  while (hash_[hole].tag == 0 || unit_at(hash_[hole]) != &tb) hole = (hole + 1) % kHashSize;
+  for (size_t at = (hole + 1) % kHashSize; hash_[at].tag != 0; at = (at + 1) % kHashSize) {
+    const size_t wanted = place_of(key_of(*unit_at(hash_[at])));
     if ((at - wanted) % kHashSize < (at - hole) % kHashSize) continue;
     hash_[hole] = hash_[at];
     hole = at;

@@ -100,12 +100,14 @@ class TbCache {
     uint8_t *code, *meta;
     std::vector<TranslationBlock*> tbs;
   };
-  // Open addressing: a look-up is one cache line. Twice as many places as units fit into the largest usual cache.
-  static constexpr size_t kHashSize = 1 << 17;
+  // Open addressing: a look-up is one cache line. Twice as many places as units fit into the largest usual cache. It lies in the buffer, behind the
+  // thunks: in the huge page that is there anyway.
+  static constexpr size_t kHashBits = 17, kHashSize = 1 << kHashBits;
   struct HashEntry {
-    uint64_t key;  // 0: empty
-    TranslationBlock* tb;
+    uint32_t tag;  // of the key; 0: empty
+    uint32_t at;   // of the unit, from the beginning of the buffer
   };
+  static constexpr size_t kHashBytes = kHashSize * sizeof(HashEntry);
   static constexpr size_t kFilterBits = 1 << 16;
 
   TbCache(const CpuConfig& config, uint8_t* memory, size_t size, RiscvCpu& hart);
@@ -117,12 +119,10 @@ class TbCache {
     return found == pages_.end() ? nullptr : found->second.get();
   }
   static uint64_t key_of(uint64_t paddr, uint8_t mode, bool grouped) { return paddr << 4 | uint64_t{mode} << 1 | uint64_t{grouped} << 3 | 1; }
-  // A page's units lie together, in the order of their addresses.
-  static size_t place_of(uint64_t key) {
-    constexpr uint64_t kOfPage = 128;
-    const uint64_t page = (key >> 16) * 0x9e3779b97f4a7c15;
-    return (page >> 47 & ~(kOfPage - 1)) | ((key >> 9 ^ key << 4) & (kOfPage - 1));
-  }
+  static uint64_t key_of(const TranslationBlock& tb) { return key_of(tb.page_paddr | tb.start, tb.mode, tb.grouped); }
+  static size_t place_of(uint64_t key) { return (key * 0x9e3779b97f4a7c15) >> (64 - kHashBits); }
+  static uint32_t tag_of(uint64_t key) { return static_cast<uint32_t>(key); }  // odd; paddrs 256 MiB apart share it
+  TranslationBlock* unit_at(const HashEntry& entry) const { return reinterpret_cast<TranslationBlock*>(begin_ + entry.at); }
   void enter(TranslationBlock& tb);
   void remove(TranslationBlock& tb);
   TranslationBlock* find(const TbPage& page, uint16_t offset, uint8_t mode, bool grouped, const TbPage* next);
@@ -145,10 +145,7 @@ class TbCache {
   int current_ = 0;
   x86_64::SlotAllocator slots_[kTlbModes] = {};
   std::vector<RiscvCpu*> harts_;
-  struct Free {
-    void operator()(HashEntry* entries) const { free(entries); }
-  };
-  const std::unique_ptr<HashEntry[], Free> hash_;  // zeroed memory, which costs nothing until it is touched
+  HashEntry* const hash_;
   size_t hashed_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<TbPage>> pages_;
   uint64_t filter_[kFilterBits / 64] = {};

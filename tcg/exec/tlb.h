@@ -81,10 +81,10 @@ class Tlb {
   Current current;
 
   static constexpr unsigned filter_index(uint64_t vaddr) { return (vaddr >> 12) & (kFilterEntries - 1); }
-  // Pages that may be there: a word by the lower bits of the page's number, in it a bit by the next five.
+  // Pages that may be there: a word by the lower bits of the page's number, in it a bit by all above those.
   struct PageFilter {
     uint32_t words[kFilterEntries];
-    static constexpr uint32_t bit(uint64_t vaddr) { return uint32_t{1} << (vaddr >> 24 & 31); }
+    static constexpr uint32_t bit(uint64_t vaddr) { return uint32_t{1} << ((vaddr >> 24) * 0x9e3779b97f4a7c15 >> 59); }
     void add(uint64_t vaddr) { words[filter_index(vaddr)] |= bit(vaddr); }
     bool may_have(uint64_t vaddr) const { return (words[filter_index(vaddr)] & bit(vaddr)) != 0; }
   };

@@ -159,6 +159,7 @@ TbPage* Jit::fetch_page(uint64_t pc, uint64_t* pc_fault, Trap* trap, bool* whole
   if (section.host == nullptr || section.remaining < 4096) return nullptr;
   TbPage* const page = cache_.page(page_paddr, section.host);
   cpu_.tlb.fill_fetch(mode, pc, page, translation.leaf_bits, translation.global);
+  cache_.fill_jumps(cpu_, *page, pc & ~kPageMask, data_tlb_mode(cpu_));
   *whole = true;
   return page;
 }

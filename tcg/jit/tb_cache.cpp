@@ -262,6 +262,16 @@ void TbCache::tell(const TranslationBlock& tb, const x86_64::CodeMarks& marks) c
   tell_unit({*unit_, tb, log_enabled(kLogOutAsm) ? &marks : nullptr, thunks_, is_virtual ? hart->state.pc & ~kPageMask : tb.page_paddr, is_virtual});
 }
 
+// A new process finds what others made of its code.
+void TbCache::fill_jumps(RiscvCpu& hart, const TbPage& page, uint64_t page_va, uint8_t mode) {
+  if (!options_.chain) return;
+  for (const TranslationBlock* tb = page.tbs; tb != nullptr; tb = tb->page_next) {
+    if (tb->mode != mode || !tb->grouped || tb->straddles) continue;
+    const uint64_t va = page_va + tb->start;
+    if (hart.tlb.current.jump[mode][Tlb::jump_index(static_cast<TlbMode>(mode), va)].code == nullptr) hart.tlb.fill_jump(static_cast<TlbMode>(mode), va, tb->entry_indirect);
+  }
+}
+
 void TbCache::link(TbExit& exit, TranslationBlock& to) {
   if (!exit.from->valid || !to.valid || exit.to != nullptr) return;
   counters.links++;

@@ -71,6 +71,8 @@ class TbCache {
   // it. Null where the code can't be a unit (its first instruction reaches out of the page and `next` is null).
   TranslationBlock* get(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next);
   void link(TbExit& exit, TranslationBlock& to);
+  // The hart's jump cache learns of the units that the page has for this mode, which it came to at `page_va`.
+  void fill_jumps(RiscvCpu& hart, const TbPage& page, uint64_t page_va, uint8_t mode);
 
   void written(uint64_t paddr, uint64_t size);
   void dma_written(uint64_t paddr, uint64_t size, bool* any);

@@ -195,6 +195,13 @@ class Emit {
     uint8_t width = a.width & b.width;
     if (b.kind == Value::Kind::kConst) {
       if (b.imm >= 0 && b.imm <= INT32_MAX) width = kSext32 | kZext32;
+      // The target of a jalr behind its auipc: a page's address has none of the lower twelve bits.
+      if (a.kind == Value::Kind::kPcRel && b.imm >> 12 == -1) {
+        const int64_t cleared = a.imm & ~b.imm;
+        a.imm -= cleared;
+        a.delta -= cleared;
+        return a;
+      }
     }
     return binary(UopCode::k_and, a, b, width);
   }
@@ -352,7 +359,7 @@ class Emit {
   }
   void jump_reg(Value target) {
     if (target.kind == Value::Kind::kPcRel) {
-      end_at(target.imm & ~int64_t{1});
+      jump(target.imm - offset_);
       return;
     }
     const Operand o = value_operand(target);

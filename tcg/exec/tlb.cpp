@@ -206,20 +206,36 @@ void Tlb::fill_fetch(TlbMode mode, uint64_t vaddr, TbPage* code, unsigned leaf_b
   entry = {vaddr & ~kPageMask, page, code};
 }
 
-void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code) {
+void Tlb::fill_jump(TlbMode mode, uint64_t va, const void* code, bool straddles) {
   Context& context = *context_[mode];
   const Context& fetch = *context_[mode == kTlbSumS ? kTlbS : mode];
-  DCHECK(fetch.tables.fetch[index(va)].tag == (va & ~kPageMask));
+  DCHECK(straddles || fetch.tables.fetch[index(va)].tag == (va & ~kPageMask));
   context.used = true;
   context.touched[kJump] |= uint64_t{1} << (jump_index(mode, va) / (jump_entries(mode) / 64));
   context.jump_filter.add(va);
   holders_[filter_index(va)] |= context.holder;
   context.tables.jump[jump_index(mode, va)] = {va, code};
-  if (mode != kTlbSumS) return;
-  if (const LargeLeaves::Range* range = fetch.large.find(va)) {
-    context.large.add(*range);
-    large_holders_ |= context.holder;
+  if (straddles) {
+    context.link_filter.add(va + 2);
+    holders_[filter_index(va + 2)] |= context.holder;
   }
+  if (mode != kTlbSumS) return;
+  for (const uint64_t page : {va, va + 2}) {
+    if (const LargeLeaves::Range* range = fetch.large.find(page)) {
+      context.large.add(*range);
+      large_holders_ |= context.holder;
+    }
+  }
+}
+
+void Tlb::add_link(TlbMode mode, uint64_t va, TbExit& exit, UndoLink undo) {
+  CHECK(mode == kTlbS || mode == kTlbM);
+  Context& context = *context_[mode];
+  undo_link_ = undo;
+  links_[mode].push_back({va, &exit});
+  context.used = true;
+  context.link_filter.add(va);
+  holders_[filter_index(va)] |= context.holder;
 }
 
 void Tlb::set_entries_for_test(unsigned entries) {
@@ -261,10 +277,13 @@ void Tlb::empty_fetch(Context& context) {
 }
 
 void Tlb::empty_jump(Context& context) {
-  if (context.touched[kJump] == 0) return;
+  const bool linked = !links_[context.mode].empty();  // of S and M there is one context each
+  if (linked) drop_links(context.mode);
+  if (context.touched[kJump] == 0 && !linked) return;
   for_each_slot(jump_entries(context.mode) / 64, context.touched[kJump], [&](unsigned slot) { clear(context.tables.jump, slot); });
   context.touched[kJump] = 0;
   context.jump_filter = {};
+  context.link_filter = {};
 }
 
 template <typename Function>
@@ -326,11 +345,12 @@ bool Tlb::drop_page(Context& context, uint64_t vaddr) {
   if ((context.touched[kWrite] >> segment & 1) && tables.write[slot].tag == page) clear(tables.write, slot);
   if ((context.touched[kFetch] >> segment & 1) && tables.fetch[slot].tag == page) clear(tables.fetch, slot);
   if (context.jump_filter.may_have(vaddr)) drop_jump_page(context, vaddr);
+  if (context.link_filter.may_have(vaddr)) drop_links_to(context, vaddr);
   const bool is_current = context_[context.mode] == &context;
   if (is_current && slot_filter[context.mode][filter_index(vaddr)] != 0) drop_slot_page(context.mode, vaddr);
   const uint64_t none = empty_tag(slot);
   return tables.read[slot].tag != none || tables.write[slot].tag != none || tables.fetch[slot].tag != none ||
-         context.jump_filter.words[slot] != 0 || (is_current && slot_filter[context.mode][slot] != 0);
+         context.jump_filter.words[slot] != 0 || context.link_filter.words[slot] != 0 || (is_current && slot_filter[context.mode][slot] != 0);
 }
 
 void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
@@ -349,6 +369,22 @@ void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
     }
   });
   context.jump_filter.words[filter_index(vaddr)] = others;
+}
+
+void Tlb::drop_links_to(Context& context, uint64_t vaddr) {
+  const uint64_t page = vaddr & ~kPageMask, straddler = page - 2;
+  if (const unsigned slot = jump_index(context.mode, straddler); context.tables.jump[slot].va == straddler) clear(context.tables.jump, slot);
+  std::vector<Link>& links = links_[context.mode];
+  std::erase_if(links, [&](const Link& link) {
+    if ((link.va ^ page) > kPageMask) return false;
+    undo_link_(*link.exit);
+    return true;
+  });
+}
+
+void Tlb::drop_links(TlbMode mode) {
+  for (const Link& link : links_[mode]) undo_link_(*link.exit);
+  links_[mode].clear();
 }
 
 void Tlb::drop_slot_page(TlbMode mode, uint64_t vaddr) {

@@ -22,11 +22,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 namespace monochord {
 
 struct CodePage;  // tcg/interp/code_cache.h
 struct TbPage;    // tcg/jit/tb_cache.h
+struct TbExit;    // tcg/jit/tb.h
 
 struct TlbEntry {
   uint64_t tag;  // guest page address (low 12 bits 0)
@@ -120,8 +122,13 @@ class Tlb {
   void fill_write(TlbMode mode, uint64_t vaddr, uint8_t* host_page, uint64_t paddr, unsigned leaf_bits, bool global = false);
   void fill_fetch(TlbMode mode, uint64_t vaddr, CodePage* page, unsigned leaf_bits, bool global = false);
   void fill_fetch(TlbMode mode, uint64_t vaddr, TbPage* code, unsigned leaf_bits, bool global = false);
-  // `mode` is the data mode that the code is made for. Only while fill_fetch's entry for va is there (in kTlbS for kTlbSumS).
-  void fill_jump(TlbMode mode, uint64_t va, const void* code);
+  // `mode` is the data mode that the code is made for. Only while fill_fetch's entry for va is there (in kTlbS for kTlbSumS). `straddles`: the code's
+  // first instruction reaches into the next page, whose fence ends the entry, too.
+  void fill_jump(TlbMode mode, uint64_t va, const void* code, bool straddles = false);
+  // A direct jump of generated code to `va`, in S or M mode: `undo` is called when an entry of the jump cache for va would have to go, once, and
+  // when all code goes (flush_jump).
+  using UndoLink = void (*)(TbExit& exit);
+  void add_link(TlbMode mode, uint64_t va, TbExit& exit, UndoLink undo);
 
   // satp was written (a supported mode).
   void select(uint64_t satp);
@@ -195,6 +202,7 @@ class Tlb {
     LargeLeaves large;
     PageSet written, fetched;       // what the write and fetch tables may lead to; also the slots that were copied from them
     PageFilter jump_filter;
+    PageFilter link_filter;           // pages that links lead to, and whose fence ends what straddles into them
     uint16_t small[kDirections][64];  // set_entries_for_test: where the entry of each place is
     Tables tables;                    // last: see Tables::jump
   };
@@ -230,6 +238,8 @@ class Tlb {
   void drop_page(uint32_t holders, uint64_t vaddr);
   bool drop_page(Context& context, uint64_t vaddr);
   void drop_jump_page(Context& context, uint64_t vaddr);
+  void drop_links_to(Context& context, uint64_t vaddr);
+  void drop_links(TlbMode mode);
   void drop_slot_page(TlbMode mode, uint64_t vaddr);
   void wipe_slots(TlbMode mode);
 
@@ -238,6 +248,12 @@ class Tlb {
   Context* context_[kTlbModes];
   ContextPtr s_, m_;
   Space spaces_[kSpaces];
+  struct Link {
+    uint64_t va;
+    TbExit* exit;
+  };
+  std::vector<Link> links_[kTlbModes];
+  UndoLink undo_link_ = nullptr;
   // Who may hold something of a page, by filter_index(): a bit for each of spaces_, and S. Most fences are for a page that nobody holds.
   static constexpr unsigned kHolderS = kSpaces, kHolderM = kSpaces + 1;
   uint32_t holders_[kFilterEntries] = {};

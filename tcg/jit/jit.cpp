@@ -185,7 +185,7 @@ const uint8_t* Jit::find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump
         next = fetch_page(pc + 2, &fault, &trap, &whole);
       }
       if (!trap && whole) tb = cache_.get(*page, offset, mode, grouped, next);
-      if (tb != nullptr && grouped && !tb->straddles) cpu_.tlb.fill_jump(static_cast<TlbMode>(mode), pc, tb->entry_indirect);
+      if (tb != nullptr && grouped) cpu_.tlb.fill_jump(static_cast<TlbMode>(mode), pc, tb->entry_indirect, tb->straddles);
     }
     if (trap) {
       in_.budget--;
@@ -205,8 +205,8 @@ const uint8_t* Jit::find(uint64_t pc, uint8_t mode, bool grouped, bool from_jump
 void Jit::run() {
   HartState& state = cpu_.state;
   bool grouped = true, from_jump = false;
-  TbExit* link = nullptr;
-  uint64_t evictions = 0;
+  TbExit* link = nullptr;  // to be linked to what comes next
+  uint64_t evictions = 0, link_page = 0;
   for (;;) {
     if (cpu_.exit_request || cpu_.leave_after_insn || in_.budget == 0 || in_.stopped()) return;
     uint8_t mode;
@@ -217,7 +217,7 @@ void Jit::run() {
       continue;
     }
     const uint8_t* code = nullptr;
-    if (link != nullptr) {
+    if (link != nullptr && link->far == 0) {
       // The page is the one that ran: no need to ask where it is.
       bql_lock();
       TranslationBlock* tb = cache_.get(*link->from->page, link->target, mode, link->grouped, nullptr);
@@ -227,7 +227,14 @@ void Jit::run() {
       link = nullptr;
       if (cpu_.exit_request) continue;
     } else {
-      code = find(state.pc, mode, grouped, from_jump);
+      const uint64_t pc = state.pc;
+      code = find(pc, mode, grouped, from_jump);
+      if (link != nullptr && code != nullptr && cache_.evictions() == evictions && link->from->valid) {
+        bql_lock();
+        cache_.link_far(cpu_, *link, link_page, pc, code);
+        bql_unlock();
+      }
+      link = nullptr;
     }
     grouped = true;
     from_jump = false;
@@ -241,6 +248,7 @@ void Jit::run() {
         // A unit that ended meanwhile leads nowhere any more, and its page may be another one's by now.
         if (exit->from->valid && exit->mode == data_tlb_mode(cpu_)) {
           link = exit;
+          link_page = f.page_va;
           evictions = cache_.evictions();
         }
         break;

@@ -8,17 +8,23 @@ namespace monochord {
 struct TbPage;
 struct TranslationBlock;
 
-// A direct way out to a place in the same page. Unlinked it leads to its stub; linked, to the target's code.
+// A direct way out. Unlinked it leads to its stub; linked, to the target's code.
+//
+// In the same page it stays linked as long as the target is. To another page (S and M mode) the link holds for the page's address that it was made
+// for: `far` comes between, compares, and asks the jump cache where the unit runs at another address. It is undone when the hart's TLB forgets the
+// target's page (Tlb::add_link).
 struct TbExit {
   uint8_t* field = nullptr;        // rel32
   uint8_t* stub = nullptr;
   TranslationBlock* from = nullptr;
   TranslationBlock* to = nullptr;  // null: unlinked
   TbExit* next_in = nullptr;       // others that lead to `to`
-  uint16_t target = 0;             // offset in the page
+  int32_t target = 0;              // offset from the page
   uint8_t mode = 0;
   bool backward = false;           // enters where the budget is looked at
   bool grouped = true;             // false: to the version of the code in which each access goes by itself
+  // Distances from the stub of the code that compares, of the address in it, and of its jump's rel32. 0: in the same page.
+  uint8_t far = 0, far_address = 0, far_jump = 0;
 };
 
 // A host instruction that touches guest memory, and the stub of its site: distances from the unit's first byte.

@@ -281,6 +281,15 @@ void TbCache::link(TbExit& exit, TranslationBlock& to) {
   x86_64::Emitter::patch(exit.field, exit.backward ? to.entry_check : to.entry);
 }
 
+void TbCache::link_far(RiscvCpu& hart, TbExit& exit, uint64_t page_va, uint64_t va, const uint8_t* code) {
+  counters.links++;
+  uint8_t* const far = exit.stub + exit.far;
+  memcpy(exit.stub + exit.far_address, &page_va, sizeof page_va);
+  x86_64::Emitter::patch(exit.stub + exit.far_jump, code);
+  x86_64::Emitter::patch(exit.field, far);
+  hart.tlb.add_link(static_cast<TlbMode>(exit.mode), va, exit, [](TbExit& undone) { x86_64::Emitter::patch(undone.field, undone.stub); });
+}
+
 void TbCache::end(TranslationBlock& tb, TbEnd why) {
   ended_++;
   counters.ended[static_cast<unsigned>(why)]++;

@@ -71,6 +71,8 @@ class TbCache {
   // it. Null where the code can't be a unit (its first instruction reaches out of the page and `next` is null).
   TranslationBlock* get(TbPage& page, uint16_t offset, uint8_t mode, bool grouped, TbPage* next);
   void link(TbExit& exit, TranslationBlock& to);
+  // A far exit of a unit that runs at `page_va` leads to `code` at `va`, which the hart's TLB knows.
+  void link_far(RiscvCpu& hart, TbExit& exit, uint64_t page_va, uint64_t va, const uint8_t* code);
   // The hart's jump cache learns of the units that the page has for this mode, which it came to at `page_va`.
   void fill_jumps(RiscvCpu& hart, const TbPage& page, uint64_t page_va, uint8_t mode);
 

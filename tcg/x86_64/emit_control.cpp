@@ -152,7 +152,7 @@ void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
     TbExit& exit = new_exit();
     exit.field = field;
     exit.from = &tb_;
-    exit.target = static_cast<uint16_t>(target);
+    exit.target = static_cast<int32_t>(target);
     exit.mode = mode_;
     Stub& stub = new_stub(Stub::Kind::kExit, field);
     stub.exit = &exit;
@@ -161,6 +161,36 @@ void UnitEmitter::leave_to(int64_t target, uint8_t* field) {
   Stub& stub = new_stub(Stub::Kind::kFar, field);
   stub.target = target;
   stub.info.mode = mode_;
+  if (!links_far(target)) return;
+  TbExit& exit = new_exit();
+  exit.field = field;
+  exit.from = &tb_;
+  exit.target = static_cast<int32_t>(target);
+  exit.mode = mode_;
+  stub.exit = &exit;
+}
+
+// A process's pages are somewhere else with each change of process: U mode asks the jump cache.
+bool UnitEmitter::links_far(int64_t target) const {
+  constexpr int64_t kFarMax = 1 << 30;
+  return options_.chain && (mode_ == kTlbS || mode_ == kTlbM) && !u_.straddles && (target & 4095) != kLastHalf && target > -kFarMax && target < kFarMax;
+}
+
+// Linked, a far exit leads to the code behind its stub.
+void UnitEmitter::emit_far_link(TbExit& exit) {
+  exit.stub = e_.cursor();
+  e_.lea(rax, rip(&exit));
+  e_.jmp_near(thunks_.exit[static_cast<int>(JitExit::kLink)]);
+  const auto distance = [&](const uint8_t* at) { return static_cast<uint8_t>(at - exit.stub); };
+  exit.far = distance(e_.cursor());
+  e_.movabs(rcx, 0);
+  exit.far_address = distance(e_.cursor() - 8);
+  e_.cmp(frame(l_.page_va), rcx);
+  Label elsewhere;
+  e_.jne_short(elsewhere);
+  e_.lea(rax, ptr(rcx, exit.target));
+  exit.far_jump = distance(e_.jmp_near(e_.cursor()));
+  e_.bind(elsewhere);
 }
 
 Condition UnitEmitter::compare(const Uop& u) {
@@ -222,6 +252,10 @@ void UnitEmitter::emit_jump(const Uop& u) {
       return;
     }
   }
+  if (links_far(u.imm)) {
+    leave_to(u.imm, e_.jmp_near(e_.cursor()));
+    return;
+  }
   e_.mov(rax, frame(l_.page_va));
   if (u.imm != 0) e_.add(rax, u.imm);
   jump_through_cache();
@@ -252,6 +286,7 @@ UnitEmitter::Stub& UnitEmitter::new_stub(Stub::Kind kind, uint8_t* field) {
   stub.kind = kind;
   stub.field = field;
   stub.resume = stub.after = stub.access = nullptr;
+  stub.exit = nullptr;
   return stub;
 }
 
@@ -299,6 +334,7 @@ void UnitEmitter::emit_stubs() {
         e_.jmp_near(thunks_.exit[static_cast<int>(JitExit::kLink)]);
         break;
       case Stub::Kind::kFar:
+        if (stub.exit != nullptr) emit_far_link(*stub.exit);
         e_.mov(rax, frame(l_.page_va));
         if (stub.target != 0) e_.add(rax, stub.target);
         mode_ = stub.info.mode;

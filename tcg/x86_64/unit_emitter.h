@@ -201,6 +201,8 @@ class UnitEmitter {
     Gpr64 gpr;
   };
   TbExit& new_exit();
+  bool links_far(int64_t target) const;
+  void emit_far_link(TbExit& exit);
   Stub& new_stub(Stub::Kind kind, uint8_t* field);
   void emit_stubs();
   void emit_site_stub(Stub& stub);

@@ -20,7 +20,7 @@ struct Switch {
 constexpr Switch kSwitches[] = {
     {"one-insn-per-tb", &JitOptions::one_insn, "units of one instruction (default off)"},
     {"x-chain", &JitOptions::chain, "units jump to each other directly (default on)"},
-    {"x-slots", &JitOptions::slots, "each access remembers its page (default on)"},
+    {"x-slots", &JitOptions::slots, "each access of U and M mode remembers its page (default on)"},
     {"x-groups", &JitOptions::groups, "one check for accesses off one register (default on)"},
     {"x-follow", &JitOptions::follow, "units go on behind direct jumps (default on)"},
     {"x-count", &JitOptions::count, "instructions are counted (default on; off is for benchmarks: what depends on the count is wrong)"},

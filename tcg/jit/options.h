@@ -16,7 +16,7 @@ struct JitOptions {
   uint64_t cache_bytes = 32 << 20;  // tb-size
   bool one_insn = false;            // one-insn-per-tb: units of one instruction
   bool chain = true;                // x-chain: units jump to each other directly and through the jump cache
-  bool slots = true;                // x-slots: each access remembers its page
+  bool slots = true;                // x-slots: each access of U and M mode remembers its page
   bool groups = true;               // x-groups: one check for accesses off one register
   bool follow = true;               // x-follow: units go on behind direct jumps
   bool count = true;                // x-count: off to measure what counting instructions costs; counts are wrong then

@@ -42,6 +42,12 @@ void UnitEmitter::emit_info(const SiteInfo& info) {
   if (marks_ != nullptr) marks_->data(at, sizeof info);
 }
 
+// A kernel's accesses go to another page each time (the task's, the file's, the page's own): there a slot is missed more often than it is worth, and
+// pipes took five times as long. S mode asks the TLB's table.
+bool UnitEmitter::has_slot(const SiteInfo& info) const {
+  return options_.slots && (info.mode == kTlbU || info.mode == kTlbM) && !hints_.always_misses(info.offset);
+}
+
 UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Alignment alignment, SiteKind kind) {
   const int32_t imm = static_cast<int32_t>(u.imm);
   uint8_t* const resume = e_.cursor();
@@ -55,7 +61,7 @@ UnitEmitter::Access UnitEmitter::check_access(const Uop& u, bool is_store, Align
     return {base, false, imm};
   }
   SiteInfo info = site_info(u, kind);
-  const bool form_a = !options_.slots || hints_.always_misses(info.offset);
+  const bool form_a = !has_slot(info);
   int32_t first = imm;
   if (member) {
     const Unit::Group& group = u_.groups[u.group];
@@ -380,7 +386,7 @@ void UnitEmitter::emit_site_stub(Stub& stub) {
   const SiteKind kind = static_cast<SiteKind>(stub.info.kind);
   if (u.code != UopCode::k_load && u.code != UopCode::k_load_reserved) emit_value_for_slow_path(u);
   // The table's look-up has spoilt an address that was in rax.
-  if (is_temp(u.a) && temp_host(u.a) == rax && (!options_.slots || hints_.always_misses(stub.info.offset))) e_.mov(rax, frame(l_.temp));
+  if (is_temp(u.a) && temp_host(u.a) == rax && !has_slot(stub.info)) e_.mov(rax, frame(l_.temp));
   const Gpr64 base = read(u.a, rax);
   if (kind == SiteKind::kHelper) move(rax, base);
   else e_.lea(rax, ptr(base, static_cast<int32_t>(u.imm)));

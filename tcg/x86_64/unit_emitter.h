@@ -217,6 +217,7 @@ class UnitEmitter {
   void leave_here(const Stub& stub);
   void emit_value_for_slow_path(const Uop& u);
   SiteInfo site_info(const Uop& u, SiteKind kind);
+  bool has_slot(const SiteInfo& info) const;
   void emit_info(const SiteInfo& info);
 
   Emitter e_;

@@ -23,7 +23,7 @@ namespace {
 constexpr uint64_t kPageMask = 4095;
 constexpr int kMissesMax = 64;
 // A site is looked up in the table each time if it misses its slot at least once in so many instructions.
-constexpr uint64_t kInsnsPerMiss = 48;
+constexpr uint64_t kInsnsPerMiss = 128;
 
 uint64_t extend(uint64_t v, MemOp mo) {
   switch (mo) {

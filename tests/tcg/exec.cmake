@@ -11,6 +11,7 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/jit_edges_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_fp_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_int_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/jit_links_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_memory_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_random_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/jit_torture_test.cpp

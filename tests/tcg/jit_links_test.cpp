@@ -40,13 +40,28 @@ class JitLinks : public JitTwins {
     });
     ASSERT_EQ(difference(), "");
   }
-  // The guest's own: page `page` is at `physical` from now on. Uses t4-t6.
-  static void remap(Assembler& a, uint64_t page, uint64_t physical, bool fence_all) {
-    a.li(t4, kPtes + 8 * page);
-    a.li(t5, pte(physical));
-    a.s(op_sd, t5, 0, t4);
-    a.li(t6, kVa + page * kPage);
+  // Six turns of fifty times `body`; before each but the first page 1 is at the other of two places, and fenced.
+  template <typename Body>
+  static void turns(Assembler& a, bool fence_all, Body body) {
+    a.li(t4, kPtes + 8);
+    a.li(s3, pte(kRam + 4 * kPage));
+    a.li(s4, pte(kRam + 2 * kPage));
+    a.li(t6, kVa + kPage);
+    a.li(s5, 6);
+    const uint64_t outer = a.pc();
+    a.li(s0, 50);
+    const uint64_t inner = a.pc();
+    body();
+    a.i(op_addi, s0, s0, -1);
+    a.b(op_bne, s0, zero, inner);
+    a.s(op_sd, s3, 0, t4);
     a.r(op_sfence_vma, 0, fence_all ? zero : t6, zero);
+    a.mv(t0, s3);
+    a.mv(s3, s4);
+    a.mv(s4, t0);
+    a.i(op_addi, s5, s5, -1);
+    a.b(op_bne, s5, zero, outer);
+    a.plain(op_ecall);
   }
   // ret behind an addition to a0.
   Assembler callee(uint64_t at, int step) {
@@ -74,15 +89,7 @@ TEST_F(JitLinks, AFenceOfTheTargetsPageUndoesTheLink) {
       map(0, kRam);
       map(1, kRam + 2 * kPage);
       Assembler a(kVa);
-      for (int turn = 0; turn < 6; turn++) {
-        a.li(s0, 50);
-        const uint64_t loop = a.pc();
-        call(a, kVa + kPage, long_form);
-        a.i(op_addi, s0, s0, -1);
-        a.b(op_bne, s0, zero, loop);
-        remap(a, 1, kRam + (turn % 2 ? 2 : 4) * kPage, fence_all);
-      }
-      a.plain(op_ecall);
+      turns(a, fence_all, [&] { call(a, kVa + kPage, long_form); });
       load(a, kRam);
       run_alike(kVa);
       EXPECT_EQ(generated->x(a0), 3 * 50 * 101u);
@@ -132,15 +139,7 @@ TEST_F(JitLinks, AnInstructionThatStraddlesPagesEndsWithAFenceOfTheSecond) {
     });
   }
   Assembler a(kVa + 3 * kPage);
-  for (int turn = 0; turn < 6; turn++) {
-    a.li(s0, 50);
-    const uint64_t loop = a.pc();
-    call(a, kVa + kPage - 2, turn % 3 == 1);
-    a.i(op_addi, s0, s0, -1);
-    a.b(op_bne, s0, zero, loop);
-    remap(a, 1, kRam + (turn % 2 ? 2 : 4) * kPage, false);
-  }
-  a.plain(op_ecall);
+  turns(a, false, [&] { call(a, kVa + kPage - 2, true); });
   load(a, kRam + 6 * kPage);
   run_alike(kVa + 3 * kPage);
   EXPECT_EQ(generated->x(a0), 3 * 50 * 101u);

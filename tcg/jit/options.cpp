@@ -23,7 +23,7 @@ constexpr Switch kSwitches[] = {
     {"x-slots", &JitOptions::slots, "each access of U and M mode remembers its page (default on)"},
     {"x-groups", &JitOptions::groups, "one check for accesses off one register (default on)"},
     {"x-follow", &JitOptions::follow, "units go on behind direct jumps (default on)"},
-    {"x-count", &JitOptions::count, "instructions are counted (default on; off is for benchmarks: what depends on the count is wrong)"},
+    {"x-count", &JitOptions::count, "instructions are counted (default on; off is for benchmarks, with x-slots=off: what depends on the count is wrong)"},
 };
 
 constexpr uint64_t kCacheMiBMin = 1, kCacheMiBMax = 1024;

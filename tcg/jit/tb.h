@@ -12,7 +12,7 @@ struct TranslationBlock;
 //
 // In the same page it stays linked as long as the target is. To another page (S and M mode) the link holds for the page's address that it was made
 // for: `far` comes between, compares, and asks the jump cache where the unit runs at another address. It is undone when the hart's TLB forgets the
-// target's page (Tlb::add_link).
+// target's page (Tlb::add_link). With several harts the jump cache is asked: each has a TLB of its own.
 struct TbExit {
   uint8_t* field = nullptr;        // rel32
   uint8_t* stub = nullptr;

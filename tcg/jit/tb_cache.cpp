@@ -116,6 +116,7 @@ void TbCache::make_layout(RiscvCpu& hart) {
 }
 
 void TbCache::add_hart(RiscvCpu& hart) {
+  for (RiscvCpu* other : harts_) other->tlb.flush_jump();  // links between pages are for one
   harts_.push_back(&hart);
   if (options_.tlb_entries != Tlb::kEntries) hart.tlb.set_entries_for_test(options_.tlb_entries);
 }
@@ -282,6 +283,12 @@ void TbCache::link(TbExit& exit, TranslationBlock& to) {
 }
 
 void TbCache::link_far(RiscvCpu& hart, TbExit& exit, uint64_t page_va, uint64_t va, const uint8_t* code) {
+  constexpr int kRel32 = 4;
+  if (harts_.size() != 1) {
+    // Units are shared and TLBs are not: what holds for one says nothing of the others. On to the jump cache, for good.
+    x86_64::Emitter::patch(exit.field, exit.stub + exit.far_jump + kRel32);
+    return;
+  }
   counters.links++;
   uint8_t* const far = exit.stub + exit.far;
   memcpy(exit.stub + exit.far_address, &page_va, sizeof page_va);

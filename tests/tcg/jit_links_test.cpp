@@ -163,6 +163,49 @@ TEST_F(JitLinks, ALinkIsMadeOnceAndTakenFromThenOn) {
   EXPECT_LT(jit().counters().links, 20u);
 }
 
+// Units are shared, page tables are not.
+TEST(JitLinksOfTwoHarts, EachGoesWhereItsOwnPageTableSays) {
+  LoopRig rig{Kind::kVirtualLazy};
+  const std::unique_ptr<Bench> bench = make_bench(generated_options(), 0, full_cpu_config(), 2);
+  constexpr uint64_t kPage = Bench::kPage;
+  Assembler a(kVa);
+  const uint64_t loop = a.pc();
+  a.j(ra, kVa + kPage);
+  a.i(op_addi, s0, s0, -1);
+  a.b(op_bne, s0, zero, loop);
+  a.j(zero, a.pc());
+  bench->load(a, kRam);
+  for (unsigned n = 0; n < 2; n++) {
+    const uint64_t root = kRam + 0x20000 + n * 0x10000, physical = kRam + (2 + 2 * n) * kPage;
+    Assembler callee(physical);
+    callee.i(op_addi, a0, a0, n == 0 ? 1 : 100);
+    callee.i(op_jalr, zero, ra, 0);
+    bench->load(callee, physical);
+    bench->at<uint64_t>(root + 8) = (root + kPage) >> 12 << 10 | 1;
+    bench->at<uint64_t>(root + kPage) = (root + 2 * kPage) >> 12 << 10 | 1;
+    bench->at<uint64_t>(root + 2 * kPage) = kRam >> 12 << 10 | 0xcf;
+    bench->at<uint64_t>(root + 2 * kPage + 8) = physical >> 12 << 10 | 0xcf;
+    RiscvCpu& cpu = bench->hart(n);
+    helper_csr(cpu, 0x3b0, CsrOp::kWrite, ~uint64_t{0} >> 10, false, true, 0);
+    helper_csr(cpu, 0x3a0, CsrOp::kWrite, 0x1f, false, true, 0);
+    helper_csr(cpu, kSatp, CsrOp::kWrite, uint64_t{8} << 60 | root >> 12, false, true, 0);
+    cpu.state.priv = kPrivS;
+    cpu.state.pc = kVa;
+    cpu.state.x[s0] = 3000;
+  }
+  for (int turn = 0; turn < 20; turn++) {
+    for (unsigned n = 0; n < 2; n++) {
+      RiscvCpu& cpu = bench->hart(n);
+      current_cpu = &cpu;
+      cpu.exec(3000);
+      current_cpu = nullptr;
+    }
+  }
+  EXPECT_EQ(bench->x(s0, 0), 0u);
+  EXPECT_EQ(bench->x(a0, 0), 3000u);
+  EXPECT_EQ(bench->x(a0, 1), 300000u);
+}
+
 // A store into the target ends its unit; the link then leads to what is there.
 TEST_F(JitLinks, AStoreIntoTheTargetIsSeen) {
   load(callee(kRam + 2 * kPage, 1), kRam + 2 * kPage);

@@ -232,7 +232,8 @@ void Tlb::add_link(TlbMode mode, uint64_t va, TbExit& exit, UndoLink undo) {
   CHECK(mode == kTlbS || mode == kTlbM);
   Context& context = *context_[mode];
   undo_link_ = undo;
-  links_[mode].push_back({va, &exit});
+  links_of(mode, va).push_back({va, &exit});
+  linked_[mode] = true;
   context.used = true;
   context.link_filter.add(va);
   holders_[filter_index(va)] |= context.holder;
@@ -277,7 +278,7 @@ void Tlb::empty_fetch(Context& context) {
 }
 
 void Tlb::empty_jump(Context& context) {
-  const bool linked = !links_[context.mode].empty();  // of S and M there is one context each
+  const bool linked = linked_[context.mode];
   if (linked) drop_links(context.mode);
   if (context.touched[kJump] == 0 && !linked) return;
   for_each_slot(jump_entries(context.mode) / 64, context.touched[kJump], [&](unsigned slot) { clear(context.tables.jump, slot); });
@@ -374,8 +375,8 @@ void Tlb::drop_jump_page(Context& context, uint64_t vaddr) {
 void Tlb::drop_links_to(Context& context, uint64_t vaddr) {
   const uint64_t page = vaddr & ~kPageMask, straddler = page - 2;
   if (const unsigned slot = jump_index(context.mode, straddler); context.tables.jump[slot].va == straddler) clear(context.tables.jump, slot);
-  std::vector<Link>& links = links_[context.mode];
-  std::erase_if(links, [&](const Link& link) {
+  if (!linked_[context.mode]) return;
+  std::erase_if(links_of(context.mode, vaddr), [&](const Link& link) {
     if ((link.va ^ page) > kPageMask) return false;
     undo_link_(*link.exit);
     return true;
@@ -383,8 +384,11 @@ void Tlb::drop_links_to(Context& context, uint64_t vaddr) {
 }
 
 void Tlb::drop_links(TlbMode mode) {
-  for (const Link& link : links_[mode]) undo_link_(*link.exit);
-  links_[mode].clear();
+  for (std::vector<Link>& bucket : links_[mode == kTlbM]) {
+    for (const Link& link : bucket) undo_link_(*link.exit);
+    bucket.clear();
+  }
+  linked_[mode] = false;
 }
 
 void Tlb::drop_slot_page(TlbMode mode, uint64_t vaddr) {

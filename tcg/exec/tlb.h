@@ -252,7 +252,11 @@ class Tlb {
     uint64_t va;
     TbExit* exit;
   };
-  std::vector<Link> links_[kTlbModes];
+  // Of S and M, which have one context each; by page number, so that the fence of a page looks at few.
+  static constexpr unsigned kLinkBuckets = 256;
+  std::vector<Link>& links_of(TlbMode mode, uint64_t vaddr) { return links_[mode == kTlbM][(vaddr >> 12) % kLinkBuckets]; }
+  std::vector<Link> links_[2][kLinkBuckets];
+  bool linked_[kTlbModes] = {};
   UndoLink undo_link_ = nullptr;
   // Who may hold something of a page, by filter_index(): a bit for each of spaces_, and S. Most fences are for a page that nobody holds.
   static constexpr unsigned kHolderS = kSpaces, kHolderM = kSpaces + 1;

@@ -18,7 +18,7 @@ inline Result<uint8_t*> map_executable(uint64_t size) {
   uint8_t* const begin = static_cast<uint8_t*>(memory) + before;
   if (before != 0) munmap(memory, before);
   const uint64_t used = (size + 4095) & ~uint64_t{4095};
-  if (const uint64_t behind = kHugePage - before - (used - size); behind >= 4096) munmap(begin + used, behind & ~uint64_t{4095});
+  munmap(begin + used, kHugePage - before);
   madvise(begin, used, MADV_HUGEPAGE);
   return begin;
 }

@@ -92,9 +92,9 @@ void Lockstep::compare() {
   bql_lock();
   go_back();
   bql_unlock();
-  repeat(budget_before_, budget_after);
+  const bool repeated = repeat(budget_after);
   log_.end();
-  std::string what = first_difference(generated);
+  std::string what = repeated ? first_difference(generated) : "the interpreter stops before it has run as many instructions";
   if (what.empty() && cpu_.irq_lines != lines) what = differs("the set of interrupt lines", lines, cpu_.irq_lines);
   if (!what.empty()) report(what, generated, count);
   timer_mask_leave();
@@ -113,7 +113,8 @@ void Lockstep::go_back() {
   if (rights_changed || log_.walks_changed_tables()) cpu_.tlb.flush_all();
 }
 
-void Lockstep::repeat(int64_t budget_before, int64_t budget_after) {
+// The interpreter runs down to `budget_after`; false if it stops before.
+bool Lockstep::repeat(int64_t budget_after) {
   // Signals may ask to leave meanwhile, and devices did: that is for later.
   sig_atomic_t exit_asked = 0;
   const sig_atomic_t leave_asked = cpu_.leave_after_insn;
@@ -121,8 +122,7 @@ void Lockstep::repeat(int64_t budget_before, int64_t budget_after) {
   const uint64_t traced = trace_mask;
   log_mask = 0;
   trace_mask = 0;
-  in_.budget = budget_before;
-  fell_short_ = false;
+  in_.budget = budget_before_;
   while (in_.budget > budget_after) {
     if (cpu_.exit_request) {
       exit_asked = 1;
@@ -133,16 +133,16 @@ void Lockstep::repeat(int64_t budget_before, int64_t budget_after) {
     in_.run_some(left - budget_after);
     if (in_.stopped() || (in_.budget == left && !cpu_.exit_request)) break;
   }
-  fell_short_ = in_.budget != budget_after;
+  const bool done = in_.budget == budget_after;
   in_.budget = budget_after;
   log_mask = logged;
   trace_mask = traced;
   if (exit_asked) cpu_.exit_request = 1;
   if (leave_asked) cpu_.leave_after_insn = 1;
+  return done;
 }
 
 std::string Lockstep::first_difference(const HartState& generated) const {
-  if (fell_short_) return "the interpreter stops before it has run as many instructions";
   if (std::string what = log_.difference(); !what.empty()) return what;
   HartState now;
   memcpy(&now, &cpu_.state, sizeof now);

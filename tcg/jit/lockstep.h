@@ -41,7 +41,7 @@ class Lockstep {
   static uint64_t differences;  // of all harts there were, for tests
 
  private:
-  void repeat(int64_t budget_before, int64_t budget_after);
+  bool repeat(int64_t budget_after);
   void go_back();
   std::string first_difference(const HartState& generated) const;
   std::string listing(uint64_t pc, uint64_t count) const;
@@ -55,7 +55,6 @@ class Lockstep {
   HartState before_;
   uint64_t irq_lines_before_ = 0;
   int64_t budget_before_ = 0;
-  bool fell_short_ = false;
   bool differed_ = false;
 };
 

@@ -55,14 +55,18 @@ class JitLockstep : public JitTwins, public ::testing::WithParamInterface<uint64
 
   // Runs `a`, then once more with a wrong constant in generated code. Returns what --check says.
   std::string found_in(const Assembler& a) {
-    bench().load(a, kRam);
-    start();
-    until_halt(bench());
-    EXPECT_EQ(found(), "") << "without a bug";
+    run(a);
     plant(kRam);
     start();
     exec(bench(), kMuch);
     return found();
+  }
+  // To its end, and --check finds nothing.
+  void run(const Assembler& a) {
+    bench().load(a, kRam);
+    start();
+    until_halt(bench());
+    EXPECT_EQ(found(), "") << "without a bug";
   }
   void start() {
     bench().hart().state.pc = kRam;
@@ -131,10 +135,7 @@ TEST_P(JitLockstep, AWrongValueForADeviceIsFound) {
   a.s(op_sw, a0, 8, t0);
   a.li(a0, 0);
   end(a);
-  bench().load(a, kRam);
-  start();
-  until_halt(bench());
-  ASSERT_EQ(found(), "");
+  run(a);
   plant(kRam);
   start();
   exec(bench(), kMuch);
@@ -161,10 +162,7 @@ TEST_P(JitLockstep, WhatIsSeenOutsideIsDoneOnce) {
   a.i(op_addi, s0, s0, -1);
   a.b(op_bne, s0, zero, loop);
   end(a);
-  bench().load(a, kRam);
-  start();
-  until_halt(bench());
-  EXPECT_EQ(found(), "");
+  run(a);
   EXPECT_EQ(accesses[1].size(), 40u);
   EXPECT_EQ(time_, 20u);
   EXPECT_EQ(bench().x(a3), 210u);
@@ -184,10 +182,7 @@ TEST_P(JitLockstep, CodeThatRewritesItselfIsTheSame) {
   a.i(op_addi, s0, s0, -1);
   a.b(op_bne, s0, zero, loop);
   end(a);
-  bench().load(a, kRam);
-  start();
-  until_halt(bench());
-  EXPECT_EQ(found(), "");
+  run(a);
   EXPECT_EQ(bench().x(a0), 39u * 40 / 2);
 }
 
@@ -202,10 +197,7 @@ TEST_P(JitLockstep, InterruptLinesThatTheHartItselfRaises) {
   a.s(op_sw, zero, 0, t0);
   a.csr(op_csrrs, a1, 0x344, zero);
   end(a);
-  bench().load(a, kRam);
-  start();
-  until_halt(bench());
-  EXPECT_EQ(found(), "");
+  run(a);
   EXPECT_EQ(bench().x(a0), 1u << kIrqMSoft);
   EXPECT_EQ(bench().x(a1), 0u);
 }

@@ -18,6 +18,9 @@ namespace monochord {
 extern volatile sig_atomic_t bql_held;          // main context holds it; use bql_locked()
 extern volatile sig_atomic_t bql_kick_pending;  // a signal kicked while it was held
 
+// Slices end where the guest's instructions say (core/guest_time.h): a signal leaves a note and ends none. Set at start-up.
+extern bool slices_are_exact;
+
 // Asks the running hart to leave, from a signal handler that may have interrupted anything. Async-signal-safe.
 void bql_signal_kick();
 void bql_deliver_kick();  // out of line part of bql_unlock

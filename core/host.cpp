@@ -1,5 +1,6 @@
 #include "core/host.h"
 
+#include "core/bql.h"
 #include "core/check.h"
 
 namespace monochord {
@@ -27,7 +28,7 @@ void set_code_hooks(CodeKick kick, CodeRecover recover) {
 }
 
 void code_kick(uintptr_t pc, int64_t* budget) {
-  if (the_kick != nullptr) the_kick(pc, budget);
+  if (the_kick != nullptr && !slices_are_exact) the_kick(pc, budget);
 }
 
 uintptr_t code_recover(uintptr_t pc) { return the_recover != nullptr ? the_recover(pc) : 0; }

@@ -4,7 +4,9 @@ set(CORE_LOOP_SOURCES
   bottom_half.cpp
   cpu.cpp
   fd_handler.cpp
+  guest_time.cpp
   host.cpp
+  input_gate.cpp
   main_loop.cpp
   run_loop.cpp
   runstate.cpp

@@ -1,6 +1,7 @@
 // One turn of the loop, and the wait.
 #include "core/main_loop.h"
 
+#include "core/guest_time.h"
 #include "core/host.h"
 #include "core/loop_internal.h"
 
@@ -76,10 +77,7 @@ void qemu_notify_event(void) {
   bql_signal_kick();  // the caller may be a signal handler that interrupted anything
 }
 
-void qemu_kick_current(void*) {
-  Cpu* running = current_cpu;
-  if (running != nullptr) running->exit_request = 1;
-}
+void qemu_kick_current(void*) { leave_for_loop(); }
 
 void main_loop_wait(int nonblocking) {
   CHECK(bql_locked() && !in_handler_context());

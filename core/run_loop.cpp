@@ -4,6 +4,7 @@
 // when is a function of what the guest does and of the interrupts it gets, never of where a signal happened to end a slice.
 #include <algorithm>
 
+#include "core/guest_time.h"
 #include "core/loop_internal.h"
 
 namespace monochord {
@@ -16,6 +17,9 @@ constexpr int64_t kSliceAlone = int64_t{1} << 40;
 constexpr int64_t kSliceShared = 100'000;
 // Bottom halves or fds want another turn soon, but the guest must get on.
 constexpr int64_t kSliceShort = 10'000;
+
+// Turns in a row without an instruction, for timers that are due at once.
+constexpr int kDueTurnsMax = 64;
 
 struct RoundRobin {
   size_t index = SIZE_MAX;  // whose slice it is; the first is the one after
@@ -44,7 +48,10 @@ ExecExit exec_slice(Cpu& cpu, int64_t budget) {
   if (cpu.halted && cpu.has_work()) cpu.halted = false;
   cpu.leave_after_insn = 0;
   current_cpu = &cpu;
+  // Counted time: callbacks of the host's clocks wait for the end of the slice.
+  if (slices_are_exact) timer_mask_enter();
   const ExecExit why = cpu.exec(budget);
+  if (slices_are_exact) timer_mask_leave();
   current_cpu = nullptr;
   CHECK(bql_locked() && !in_handler_context());
   return why;
@@ -79,7 +86,9 @@ struct RunResult {
 // Runs until `count` instructions were started (negative: no such end), a shutdown was asked for, or, when `leave_when_stopped`, the machine
 // was stopped.
 RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_stopped) {
+  int due_turns = 0;
   for (;;) {
+    guest_time_turn();
     const bool more = loop_turn().more;
     if (handle_requests(options)) return {ExecExit::kRequest, true};
     if (count == 0) return {ExecExit::kBudget, false};
@@ -87,10 +96,17 @@ RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_
 
     Cpu* cpu = pick_cpu();
     if (cpu == nullptr) {
-      if (!loop_has_work()) loop_idle_wait();
+      if (!loop_has_work() && !guest_time_idle()) loop_idle_wait();
       continue;
     }
-    int64_t budget = rr.left;
+    guest_time_end_warp();
+    int64_t budget = std::min(rr.left, guest_time_budget());
+    if (budget == 0) {
+      // A bottom half armed a timer that is due: it comes before the next instruction. One that is always due slows the guest, it does not stop it.
+      if (++due_turns < kDueTurnsMax) continue;
+      budget = 1;
+    }
+    due_turns = 0;
     if (more) budget = std::min(budget, kSliceShort);
     if (count > 0) budget = std::min(budget, count);
     const uint64_t before = cpu->instructions();
@@ -99,6 +115,7 @@ RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_
     CHECK_MSG(done >= 0 && done <= budget, "a hart ran past its budget");
     if (why == ExecExit::kHalted) cpu->halted = true;
     rr.left -= done;
+    guest_time_align();
     if (count > 0) count -= done;
     if (why == ExecExit::kBreakpoint || why == ExecExit::kWatchpoint) {
       vm_stop(RunState::kDebug);
@@ -138,6 +155,7 @@ ExecExit run_exactly(uint64_t count) {
 
 ExecExit single_step(Cpu& cpu, bool hold_interrupts) {
   CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
+  guest_time_turn();
   loop_turn();
   // A wfi may end at any time; sleeping on, with the clock stopped, a step would never come past it.
   cpu.halted = false;

@@ -1,4 +1,5 @@
 // Start and stop, reset and shutdown.
+#include "core/guest_time.h"
 #include "core/host.h"
 #include "core/loop_internal.h"
 
@@ -114,6 +115,7 @@ void loop_reset() {
   rr_yield = 0;
   bql_kick_pending = 0;
   reset_handlers().clear();
+  guest_time_reset();
   run_loop_reset();
   fd_handlers_reset();
 }

@@ -37,6 +37,15 @@ QEMUTimerList* next_of_pass(const QEMUClock& clock) {
   return nullptr;
 }
 
+bool run_rest_of_pass(const QEMUClock& clock) {
+  bool progress = false;
+  while (QEMUTimerList* list = next_of_pass(clock)) {
+    list->pass = current_pass;
+    progress |= timerlist_run_timers(list);
+  }
+  return progress;
+}
+
 }  // namespace
 
 namespace monochord {
@@ -48,10 +57,7 @@ bool run_driven_lists() {
   bool progress = qemu_clock_run_all_timers();
   for (int type = 0; type < QEMU_CLOCK_MAX; type++) {
     if (!qemu_clock_use_for_deadline(static_cast<QEMUClockType>(type))) continue;
-    while (QEMUTimerList* list = next_of_pass(clocks[type])) {
-      list->pass = current_pass;
-      progress |= timerlist_run_timers(list);
-    }
+    progress |= run_rest_of_pass(clocks[type]);
   }
   return progress;
 }
@@ -59,6 +65,12 @@ bool run_driven_lists() {
 void replay_reset() { replay_checkpoint = nullptr; }
 
 }  // namespace monochord
+
+bool icount_run_timers(void) {
+  MaskGuard guard;
+  current_pass++;
+  return run_rest_of_pass(clocks[QEMU_CLOCK_VIRTUAL]);
+}
 
 void timer_set_replay_checkpoint(bool (*checkpoint)(void* opaque, QEMUClockType type), void* opaque) {
   MaskGuard guard;

@@ -80,6 +80,17 @@ void Machine::load_symbols(const std::string& bios) const {
   }
 }
 
+// SplitMix64: the same bytes for the same -seed.
+void Machine::fill_random(void* buffer, size_t size) {
+  uint8_t* const bytes = static_cast<uint8_t*>(buffer);
+  for (size_t i = 0; i < size; i++) {
+    uint64_t z = random_state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    bytes[i] = static_cast<uint8_t>(z >> 56);
+  }
+}
+
 Status Machine::build() {
   system_.init_container("system", UINT64_MAX);
   as_ = std::make_unique<AddressSpace>("memory", system_);
@@ -105,6 +116,11 @@ Status Machine::build() {
   const Result<std::optional<int64_t>> base = parse_rtc_base(options_.rtc_base);
   if (!base) return base.error();
   config.rtc_base_ns = base.value();
+  if (options_.seed) {
+    random_state_ = *options_.seed;
+    config.rng = [](void* opaque, void* buffer, size_t size) { static_cast<Machine*>(opaque)->fill_random(buffer, size); };
+    config.rng_opaque = this;
+  }
   if (Status ok = open_drives(); !ok) return ok;
   if (Status ok = attach_devices(config); !ok) return ok;
   if (options_.dumpdtb.empty()) {
@@ -112,7 +128,8 @@ Status Machine::build() {
     Result<std::unique_ptr<Consoles>> consoles = Consoles::open(options_);
     if (!consoles) return consoles.error();
     consoles_ = std::move(*consoles);
-    config.serial0 = consoles_->serial();
+    if (consoles_->serial() != nullptr) serial_input_ = std::make_unique<InputGate>("serial0", *consoles_->serial());
+    config.serial0 = serial_input_.get();
   }
   board_ = std::make_unique<VirtBoard>(*as_, system_);
   if (Status ok = board_->init(std::move(config), ports); !ok) return ok;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/blockdev.h"
+#include "core/input_gate.h"
 #include "core/memory.h"
 #include "devices/board_virt.h"
 #include "tcg/riscv/cpu.h"
@@ -29,6 +30,7 @@ class Machine {
   Status open_drives();
   Status attach_devices(VirtBoardConfig& config);
   Status build();
+  void fill_random(void* buffer, size_t size);
   void load_symbols(const std::string& bios) const;
   static void on_debug(void* opaque, Cpu& cpu, ExecExit why);
   void print_stats(int64_t run_ns) const;
@@ -41,11 +43,13 @@ class Machine {
   };
 
   Options options_;
+  uint64_t random_state_ = 0;  // -seed
   MemoryRegion system_;
   std::unique_ptr<AddressSpace> as_;
   std::vector<std::unique_ptr<RiscvCpu>> harts_;
   std::vector<Drive> drives_;
   std::unique_ptr<Consoles> consoles_;
+  std::unique_ptr<InputGate> serial_input_;
   std::unique_ptr<VirtBoard> board_;
   std::vector<std::unique_ptr<GdbStub>> gdb_;
 };

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/bql.h"
+#include "core/guest_time.h"
 #include "core/host.h"
 #include "core/log.h"
 #include "core/main_loop.h"
@@ -98,6 +99,7 @@ int run(int argc, char** argv) {
   host.install();
   set_host(&host);
   bql_lock();
+  guest_time_start(options.icount);
   int status = 1;
   Result<std::unique_ptr<Machine>> machine = Machine::create(options);
   if (!machine) error_report("%s", machine.error().message.c_str());

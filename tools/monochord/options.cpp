@@ -147,11 +147,33 @@ Status set_drive(Parser& p, const std::string& value) {
 Status set_rtc(Parser& p, const std::string& value) {
   const OptionList list = OptionList::parse(value, "base");
   if (Status ok = list.check_keys("-rtc", {"base", "clock", "driftfix"}); !ok) return ok;
-  p.options.rtc_base = list.get("base", "utc");
-  p.options.rtc_clock = list.get("clock", "host");
-  if (p.options.rtc_clock != "host" && p.options.rtc_clock != "rt" && p.options.rtc_clock != "vm")
-    return errorf("-rtc clock=%s: use host, rt or vm", p.options.rtc_clock.c_str());
+  if (list.has("base")) p.options.rtc_base = list.get("base");
+  if (list.has("clock")) p.options.rtc_clock = list.get("clock");
+  const std::string clock = list.get("clock", "host");
+  if (clock != "host" && clock != "rt" && clock != "vm") return errorf("-rtc clock=%s: use host, rt or vm", clock.c_str());
   return {};
+}
+
+Status set_icount(Parser& p, const std::string& value) {
+  if (const char* error = icount_parse(value.c_str(), &p.options.icount)) return errorf("%s", error);
+  return {};
+}
+
+Status set_seed(Parser& p, const std::string& value) {
+  const std::optional<uint64_t> seed = parse_u64(value);
+  if (!seed) return errorf("-seed %s: give a number", value.c_str());
+  p.options.seed = seed;
+  return {};
+}
+
+// What the guest sees of the host's calendar and randomness without -rtc and -seed: nothing where instructions are its time, so that every run is the
+// same.
+constexpr char kCountedRtcBase[] = "2026-01-01T00:00:00";
+void defaults_of_time(Options& o) {
+  const bool counted = o.icount.mode == ICOUNT_PRECISE;
+  if (o.rtc_base.empty()) o.rtc_base = counted ? kCountedRtcBase : "utc";
+  if (o.rtc_clock.empty()) o.rtc_clock = counted ? "vm" : "host";
+  if (!o.seed && counted) o.seed = 0;
 }
 
 Status set_global(Parser& p, const std::string& value) {
@@ -229,6 +251,8 @@ const OptionRow kOptions[] = {
        return {};
      }},
     {"rtc", "[base=utc|localtime|DATE][,clock=host|rt|vm]", kStandard, "what the real-time clock shows and counts on", set_rtc},
+    {"icount", "shift=N|auto[,sleep=on|off][,align=on|off]", kStandard, "the guest's time counts instructions, 2^N ns each (0 to 10): every run is the same; sleep=off skips idle time", set_icount},
+    {"seed", "NUMBER", kStandard, "begins the guest's random numbers (rng-seed of the device tree) there", set_seed},
     {"global", "virtio-mmio.force-legacy=on|off", kStandard, "legacy (default) or modern virtio-mmio", set_global},
     {"h", nullptr, kStandard, "this text", [](Parser& p, const std::string&) -> Status { p.print(help_text()); return {}; }},
     {"help", nullptr, kStandard, "this text", [](Parser& p, const std::string&) -> Status { p.print(help_text()); return {}; }},
@@ -288,7 +312,6 @@ const RefusedRow kRefused[] = {
     {"spice", true, "there is no graphical display; use -nographic"},
     {"vga", true, "there is no graphical display; use -nographic"},
     {"qmp", true, "the machine protocol is not built; use the monitor (Ctrl-A c)"},
-    {"icount", true, "instruction-counted time is not built yet"},
     {"trace", true, "traces are not built yet; -d int,exec shows interrupts and blocks as text"},
     {"incoming", true, "migration is not built"},
     {"loadvm", true, "snapshots are not built"},
@@ -380,6 +403,7 @@ Result<Options> parse_options(int argc, char** argv) {
     if (parser.options.action != Options::Action::kRun) return parser.options;
   }
   if (Status ok = check_together(parser.options); !ok) return ok.error();
+  defaults_of_time(parser.options);
   return parser.options;
 }
 

@@ -6,6 +6,8 @@
 //   with the reason. Every error is one line.
 #pragma once
 
+#include <qemu/timer.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -67,7 +69,9 @@ struct Options {
   bool no_shutdown = false;
   std::string log_items, log_file;              // -d, -D
   std::string name, pidfile;
-  std::string rtc_base = "utc", rtc_clock = "host";
+  std::string rtc_base, rtc_clock;              // -rtc; empty: the default, see defaults_of_time()
+  IcountOptions icount = {ICOUNT_DISABLED, 0, true, false};
+  std::optional<uint64_t> seed;                 // -seed: of everything random that the guest sees
   JitOptions jit;                               // -accel, -machine accel=
   bool force_legacy = true;                     // -global virtio-mmio.force-legacy
   bool stats = false;                           // --stats: instructions per second and what the JIT did, at the end

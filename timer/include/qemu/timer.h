@@ -256,6 +256,9 @@ int icount_adjust_shift(int64_t delta, int64_t last_delta, int shift);
 int64_t icount_deadline_ns(void);
 int64_t icount_limit(void);
 int64_t icount_percpu_budget(int64_t limit, int cpu_count);
+// Runs what is due on VIRTUAL's lists (main_loop_tlg and the driven groups), which the alarm's handler leaves alone under icount: the run loop calls
+// it between two slices, at the exact instruction. Returns whether a callback ran; they are in handler context.
+bool icount_run_timers(void);
 
 // Record and replay: asked before timers run (see timer-by-timer rules in timer/README.md); false: not now. NULL: always.
 void timer_set_replay_checkpoint(bool (*checkpoint)(void *opaque, QEMUClockType type), void *opaque);

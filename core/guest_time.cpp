@@ -66,11 +66,6 @@ int64_t warp_passed_ns(int64_t deadline_ns) {
   return deadline_ns < 0 ? passed : std::min(passed, deadline_ns);
 }
 
-// Waits for real time to reach `rt_ns` of VIRTUAL_RT, or for anything else that the loop would look at.
-void wait_until(int64_t rt_ns) {
-  timer_mod_ns(&time_state.wake, rt_ns);
-  if (!loop_has_work()) loop_idle_wait();
-}
 
 void say_late(int64_t late_ns) {
   const int64_t now = get_clock();
@@ -117,10 +112,8 @@ void guest_time_reset() {
 void guest_time_turn() {
   if (!counted_time()) return;
   // What signals left to the next opening of the mask: the clocks of the host.
-  if (timer_mask.pending) {
-    bql_unlock();
-    bql_lock();
-  }
+  bql_unlock();
+  bql_lock();
   icount_run_timers();
 }
 
@@ -136,7 +129,10 @@ void guest_time_align() {
   if (!icount_options().align || runstate() != RunState::kRunning) return;
   const int64_t real = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL_RT);
   const int64_t ahead = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) - real;
-  if (ahead > kAlignAheadNs) wait_until(real + ahead);
+  if (ahead > kAlignAheadNs) {
+    timer_mod_ns(&time_state.wake, real + ahead);
+    loop_pause();
+  }
   if (ahead < 0) say_late(-ahead);
 }
 
@@ -160,7 +156,8 @@ bool guest_time_idle() {
   }
   int64_t from = time_state.warp_began_ns;
   if (icount_enabled() == ICOUNT_ADAPTATIVE) from = std::max(from, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
-  wait_until(from > INT64_MAX - deadline ? INT64_MAX : from + deadline);
+  timer_mod_ns(&time_state.wake, from > INT64_MAX - deadline ? INT64_MAX : from + deadline);
+  if (!loop_has_work()) loop_idle_wait();
   return true;
 }
 

@@ -45,6 +45,10 @@ struct LoopTurn {
 LoopTurn loop_turn();
 // Anything at all that the loop would do without waiting (see "Idle" in core/main_loop.h). Any context.
 bool loop_has_work();
+// ... and that is not a hart that may run. Any context.
+bool loop_has_turn_to_take();
+// The same wait while harts may run: until there is something else to do (a timer that was armed for it).
+void loop_pause();
 // Main context, no hart running: waits in the host until there may be something to do.
 void loop_idle_wait();
 // A hart that may run now.

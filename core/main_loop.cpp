@@ -47,9 +47,13 @@ LoopTurn loop_turn() {
   return {did, more || fds_may_be_ready()};
 }
 
-bool loop_has_work() {
+bool loop_has_turn_to_take() {
   if (loop_requests.notified || loop_requests.reset || loop_requests.shutdown) return true;
-  if (bottom_halves_scheduled() || fds_may_be_ready() || queued_work_pending()) return true;
+  return bottom_halves_scheduled() || fds_may_be_ready() || queued_work_pending();
+}
+
+bool loop_has_work() {
+  if (loop_has_turn_to_take()) return true;
   for (const Cpu* cpu : cpu_list()) {
     if (cpu_can_run(*cpu)) return true;
   }
@@ -59,6 +63,12 @@ bool loop_has_work() {
 static bool idle_has_work(void*) {
   // Not the running harts alone: anything at all, or the wait would sleep over it.
   return timer_mask.pending || loop_has_work();
+}
+
+void loop_pause() {
+  CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
+  host().idle_wait([](void*) { return timer_mask.pending || loop_has_turn_to_take(); }, nullptr);
+  CHECK(bql_locked());
 }
 
 void loop_idle_wait() {

@@ -2,6 +2,7 @@ add_executable(core-loop-tests
   bql_test.cpp
   bottom_half_test.cpp
   fd_handler_test.cpp
+  guest_time_test.cpp
   run_loop_test.cpp
   work_queue_test.cpp)
 # Tests ask whether the libraries allocate.

@@ -61,6 +61,10 @@ constexpr int kMaxRounds = 8;
 
 bool fds_may_be_ready() { return recheck != 0; }
 
+bool input_is_possible() {
+  return std::any_of(handlers().begin(), handlers().end(), [](const FdHandler& handler) { return handler.read != nullptr; });
+}
+
 void fd_handlers_reset() {
   handlers().clear();
   recheck = 0;

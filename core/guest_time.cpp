@@ -167,6 +167,14 @@ void guest_time_end_warp() {
   if (const int64_t passed = warp_passed_ns(warp_deadline_ns()); passed > 0) warp_by(passed);
 }
 
+bool guest_time_skip() {
+  guest_time_end_warp();
+  const int64_t deadline = warp_deadline_ns();
+  if (deadline < 0) return false;
+  if (deadline > 0) warp_by(deadline);
+  return true;
+}
+
 void guest_time_input() {
   guest_time_end_warp();
   time_state.inputs++;

@@ -34,6 +34,9 @@ bool guest_time_idle();
 // A hart runs again, or something from outside is about to reach the guest: the part of the sleep that has passed has passed.
 void guest_time_end_warp();
 
+// Takes VIRTUAL to its next deadline, whoever runs. False: no timer is armed.
+bool guest_time_skip();
+
 // Something from outside is about to reach the guest (any input but its own clock): bytes typed, a reset from the monitor. Counted.
 void guest_time_input();
 uint64_t guest_inputs();

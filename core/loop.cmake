@@ -3,6 +3,7 @@ set(CORE_LOOP_SOURCES
   bql.cpp
   bottom_half.cpp
   cpu.cpp
+  deadlock.cpp
   fd_handler.cpp
   guest_time.cpp
   host.cpp
@@ -10,4 +11,5 @@ set(CORE_LOOP_SOURCES
   main_loop.cpp
   run_loop.cpp
   runstate.cpp
+  schedule.cpp
   work_queue.cpp)

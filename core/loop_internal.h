@@ -16,6 +16,7 @@ bool run_bottom_halves();
 
 // --- fd_handler.cpp -------------------------------------------------------------------------------------
 bool fds_may_be_ready();  // any context
+bool input_is_possible();  // some fd is watched for reading
 // Asks the system and calls the handlers of ready fds; bounded work. True when some handler ran.
 bool dispatch_fds();
 
@@ -53,6 +54,13 @@ void loop_pause();
 void loop_idle_wait();
 // A hart that may run now.
 bool cpu_can_run(const Cpu& cpu);
+
+// --- deadlock.cpp ---------------------------------------------------------------------------------------
+// Every hart sleeps, no timer of any clock is armed, and no fd is watched for reading: nothing can ever happen. Called where the loop would wait.
+bool loop_is_deadlocked();
+// Says so: a line that begins with "deadlock:", and one for each hart.
+void report_deadlock();
+constexpr int kDeadlockStatus = 3;
 
 // As at process start: no requests, no handlers, prelaunch. For tests; harts and bottom halves belong to those who made them.
 void loop_reset();

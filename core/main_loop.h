@@ -40,7 +40,7 @@ void main_loop_wait(int nonblocking);
 namespace monochord {
 
 enum class RunState : uint8_t { kPrelaunch, kRunning, kPaused, kDebug, kShutdown };
-enum class ShutdownCause : uint8_t { kNone, kGuestShutdown, kGuestReset, kHostSignal, kHostQuit, kHostError };
+enum class ShutdownCause : uint8_t { kNone, kGuestShutdown, kGuestReset, kHostSignal, kHostQuit, kHostError, kDeadlock };
 
 RunState runstate();
 void vm_start();                                            // ticks on, VIRTUAL on, harts resumed
@@ -61,6 +61,7 @@ void qemu_system_reset();
 struct RunOptions {
   bool reset_is_shutdown = false;      // -no-reboot
   bool guest_shutdown_stops = false;   // -no-shutdown: the machine stops, the loop goes on
+  bool deadlock_ends = false;          // a machine in which nothing can ever happen ends with status 3 instead of waiting for ever
   // After a slice that ended in a breakpoint or a finished single step (GDB). May be null.
   void (*on_debug)(void* opaque, Cpu& cpu, ExecExit why) = nullptr;
   void* opaque = nullptr;

@@ -6,6 +6,7 @@
 
 #include "core/guest_time.h"
 #include "core/loop_internal.h"
+#include "core/schedule.h"
 
 namespace monochord {
 
@@ -57,6 +58,15 @@ ExecExit exec_slice(Cpu& cpu, int64_t budget) {
   return why;
 }
 
+// One instruction, at which a breakpoint stands.
+ExecExit step_over(Cpu& cpu) {
+  const uint64_t pc = cpu.pc();
+  cpu.remove_breakpoint(pc);
+  const ExecExit why = exec_slice(cpu, 1);
+  cpu.insert_breakpoint(pc);
+  return why;
+}
+
 // Acts on a reset request. True if a shutdown was asked for.
 bool handle_requests(const RunOptions& options) {
   if (loop_requests.reset) {
@@ -88,6 +98,7 @@ struct RunResult {
 RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_stopped) {
   int due_turns = 0;
   for (;;) {
+    if (!schedule_turn()) return {ExecExit::kRequest, true};
     guest_time_turn();
     const bool more = loop_turn().more;
     if (handle_requests(options)) return {ExecExit::kRequest, true};
@@ -96,11 +107,17 @@ RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_
 
     Cpu* cpu = pick_cpu();
     if (cpu == nullptr) {
-      if (!loop_has_work() && !guest_time_idle()) loop_idle_wait();
+      if (loop_has_work() || guest_time_idle()) continue;
+      if (options.deadlock_ends && loop_is_deadlocked()) {
+        report_deadlock();
+        qemu_system_shutdown_request(ShutdownCause::kDeadlock, kDeadlockStatus);
+        continue;
+      }
+      loop_idle_wait();
       continue;
     }
     guest_time_end_warp();
-    int64_t budget = std::min(rr.left, guest_time_budget());
+    int64_t budget = std::min({rr.left, guest_time_budget(), schedule_budget()});
     if (budget == 0) {
       // A bottom half armed a timer that is due: it comes before the next instruction. One that is always due slows the guest, it does not stop it.
       if (++due_turns < kDueTurnsMax) continue;
@@ -110,7 +127,8 @@ RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_
     if (more) budget = std::min(budget, kSliceShort);
     if (count > 0) budget = std::min(budget, count);
     const uint64_t before = cpu->instructions();
-    const ExecExit why = exec_slice(*cpu, budget);
+    ExecExit why = exec_slice(*cpu, budget);
+    if (why == ExecExit::kBreakpoint && schedule_breakpoint(*cpu)) why = step_over(*cpu);
     const int64_t done = static_cast<int64_t>(cpu->instructions() - before);
     CHECK_MSG(done >= 0 && done <= budget, "a hart ran past its budget");
     if (why == ExecExit::kHalted) cpu->halted = true;
@@ -166,12 +184,7 @@ ExecExit single_step(Cpu& cpu, bool hold_interrupts) {
   // A kick may end exec() before its instruction: try again, the starvation floor of the alarm lets one through.
   while (why == ExecExit::kRequest && cpu.instructions() == before) {
     why = exec_slice(cpu, 1);
-    if (why == ExecExit::kBreakpoint) {
-      const uint64_t pc = cpu.pc();
-      cpu.remove_breakpoint(pc);
-      why = exec_slice(cpu, 1);
-      cpu.insert_breakpoint(pc);
-    }
+    if (why == ExecExit::kBreakpoint) why = step_over(cpu);
     loop_turn();
   }
   cpu.interrupts_held = held;

@@ -2,6 +2,7 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/loop_internal.h"
+#include "core/schedule.h"
 
 namespace monochord {
 
@@ -116,6 +117,7 @@ void loop_reset() {
   bql_kick_pending = 0;
   reset_handlers().clear();
   guest_time_reset();
+  schedule_reset();
   run_loop_reset();
   fd_handlers_reset();
 }

@@ -185,6 +185,12 @@ Status VirtBoard::init(VirtBoardConfig config, std::span<const RiscvHartPort> ha
   return {};
 }
 
+Status VirtBoard::pulse_irq(unsigned irq) {
+  if (irq == 0 || irq > SifivePlic::kSources) return errorf("the PLIC has no source %u; they are 1 to %u", irq, SifivePlic::kSources);
+  plic_->pulse(irq);
+  return {};
+}
+
 void VirtBoard::reset() {
   for (const auto& device : devices_) device->reset();
   if (!images_fresh_) {

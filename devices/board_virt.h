@@ -87,6 +87,8 @@ class VirtBoard {
 
   Status init(VirtBoardConfig config, std::span<const RiscvHartPort> harts);
   void reset();
+  // Raises and lowers interrupt source `irq` of the PLIC, as a device would. BQL held.
+  Status pulse_irq(unsigned irq);
 
   static std::span<const VirtBoardRow> rows();
   std::span<const std::unique_ptr<Device>> devices() const { return devices_; }

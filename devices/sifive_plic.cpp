@@ -53,6 +53,13 @@ void SifivePlic::source_changed(void* opaque, int source, int level) {
   }
 }
 
+void SifivePlic::pulse(unsigned number) {
+  CHECK(number >= 1 && number <= kSources);
+  const bool up = (level_[number / 32] & bit(number)) != 0;
+  source_changed(this, static_cast<int>(number), 1);
+  if (!up) source_changed(this, static_cast<int>(number), 0);
+}
+
 unsigned SifivePlic::best(const Context& context) const {
   unsigned source_best = 0;
   uint32_t priority_best = context.threshold;

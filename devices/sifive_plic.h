@@ -36,6 +36,8 @@ class SifivePlic final : public Device {
   IrqLine& irq(unsigned context) { return lines_[context]; }
   // Connects a device's line to source `number`.
   void connect(IrqLine& line, unsigned number);
+  // Source `number` goes up and down again.
+  void pulse(unsigned number);
   void reset() override;
   std::string register_rows() const override;
   void fdt(FdtBuilder& fdt, const std::string& node) const override;

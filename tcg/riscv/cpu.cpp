@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "tcg/exec/step_log.h"
 #include "tcg/interp/interpreter.h"
+#include "tcg/riscv/bits.h"
 #include "tcg/riscv/csr.h"
 #include "tcg/riscv/disas.h"
 #include "tcg/riscv/mmu.h"
@@ -75,6 +76,12 @@ RiscvHartPort RiscvCpu::port() {
   port.cbo_block_size = config.has(Ext::kZicbom) || config.has(Ext::kZicboz) ? kCboBlockSize : 0;
   port.time_changed = port_time_changed;
   return port;
+}
+
+std::string RiscvCpu::describe_wait() const {
+  const auto ull = [](uint64_t value) { return static_cast<unsigned long long>(value); };
+  return stringf("pc 0x%llx, priv %c, mie 0x%llx, mip 0x%llx, mideleg 0x%llx, mstatus.MIE %d, mstatus.SIE %d", ull(state.pc), "US?M"[state.priv & 3],
+                 ull(state.mie), ull(mip()), ull(state.mideleg), (state.mstatus & kMstatusMie) != 0, (state.mstatus & kMstatusSie) != 0);
 }
 
 // `info registers`, in the shape of QEMU's.

@@ -56,6 +56,7 @@ class FakeCpu final : public Cpu {
   uint64_t instructions() const override { return count_; }
   uint64_t pc() const override { return count_; }
   void set_pc(uint64_t) override {}
+  std::string describe_wait() const override { return "pc " + std::to_string(count_); }
   std::string dump_state() const override { return "\n"; }
   bool gdb_read_register(unsigned, std::string*) const override { return false; }
   bool gdb_write_register(unsigned, const uint8_t*, size_t) override { return false; }

@@ -165,14 +165,18 @@ void Machine::print_stats(int64_t run_ns) const {
 
 int Machine::run() {
   qemu_system_reset();
+  schedule_start(
+      options_.schedule, [](void* board, unsigned irq) { return static_cast<VirtBoard*>(board)->pulse_irq(irq); }, board_.get());
   if (!options_.freeze) vm_start();
   RunOptions run;
   run.reset_is_shutdown = options_.no_reboot;
   run.guest_shutdown_stops = options_.no_shutdown;
+  run.deadlock_ends = true;
   run.on_debug = on_debug;
   run.opaque = this;
   const int64_t start_ns = get_clock();
-  const int status = run_loop(run);
+  int status = run_loop(run);
+  if (!schedule_end() && status == 0) status = 1;
   const int64_t run_ns = get_clock() - start_ns;
   for (const std::unique_ptr<GdbStub>& stub : gdb_) stub->exited(status);
   consoles_->flush();

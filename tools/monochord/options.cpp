@@ -7,6 +7,7 @@
 #include "core/suggest.h"
 #include "devices/device_types.h"
 #include "tcg/riscv/config.h"
+#include "tools/monochord/schedule_options.h"
 #include "tools/monochord/version.h"
 
 namespace monochord {
@@ -159,6 +160,27 @@ Status set_icount(Parser& p, const std::string& value) {
   return {};
 }
 
+Status set_interrupt_at(Parser& p, const std::string& value) {
+  std::vector<InterruptPoint>& points = p.options.schedule.points;
+  if (value.compare(0, 5, "file=") == 0) {
+    Result<std::vector<InterruptPoint>> read = read_interrupt_points(value.substr(5));
+    if (!read) return errorf("--interrupt-at: %s", read.error().message.c_str());
+    points.insert(points.end(), read->begin(), read->end());
+    return {};
+  }
+  const Result<InterruptPoint> point = parse_interrupt_point("--interrupt-at", value);
+  if (!point) return point.error();
+  points.push_back(point.value());
+  return {};
+}
+
+Status set_hold_interrupt(Parser& p, const std::string& value) {
+  const Result<InterruptHold> hold = parse_interrupt_hold(value);
+  if (!hold) return hold.error();
+  p.options.schedule.holds.push_back(hold.value());
+  return {};
+}
+
 Status set_seed(Parser& p, const std::string& value) {
   const std::optional<uint64_t> seed = parse_u64(value);
   if (!seed) return errorf("-seed %s: give a number", value.c_str());
@@ -290,6 +312,8 @@ const OptionRow kOptions[] = {
     {"pidfile", "FILE", kDebug, "write the process id to FILE", SET_STRING(pidfile)},
     {"check", "unit|N", kDebug, "repeat generated code in the interpreter, after each unit or N instructions, and compare",
      [](Parser& p, const std::string& value) -> Status { return set_check(p.options.jit, value); }},
+    {"interrupt-at", "N[:IRQ]|file=F", kDebug, "after exactly instruction N the virtual clock goes to its next deadline, or interrupt source IRQ gets a pulse", set_interrupt_at},
+    {"hold-interrupt", "N..M", kDebug, "no interrupt is taken after instructions N up to M (without M)", set_hold_interrupt},
     {"stats", nullptr, kDebug, "print instructions per second and the JIT's counters at the end", SET_FLAG(stats)},
     {"perfmap", nullptr, kDebug, "write /tmp/perf-PID.map, by which 'perf report' names generated code", SET_FLAG(perfmap)},
     {"strict-masking", nullptr, kDebug, "mask signals with sigprocmask instead of a counter (slow; for tests)", SET_FLAG(strict_masking)},
@@ -363,6 +387,8 @@ Status check_together(const Options& o) {
   }
   if (o.perfmap && !o.jit.enabled) return errorf("-perfmap names generated code, and -accel interp makes none; leave one of them out");
   if (o.jit.check != 0 && !o.jit.enabled) return errorf("-check compares generated code with the interpreter, and -accel interp makes none; leave one of them out");
+  if (!o.schedule.empty() && o.icount.mode != ICOUNT_PRECISE)
+    return errorf("--interrupt-at and --hold-interrupt name instructions, which are the same in each run only with -icount shift=N: add it");
   if (o.serials.size() > 1) return errorf("-serial: the board has one serial port; it was given %zu times", o.serials.size());
   return {};
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/schedule.h"
 #include "tcg/jit/options.h"
 
 namespace monochord {
@@ -71,6 +72,7 @@ struct Options {
   std::string name, pidfile;
   std::string rtc_base, rtc_clock;              // -rtc; empty: the default, see defaults_of_time()
   IcountOptions icount = {ICOUNT_DISABLED, 0, true, false};
+  Schedule schedule;                            // --interrupt-at, --hold-interrupt
   std::optional<uint64_t> seed;                 // -seed: of everything random that the guest sees
   JitOptions jit;                               // -accel, -machine accel=
   bool force_legacy = true;                     // -global virtio-mmio.force-legacy

@@ -72,6 +72,8 @@ class Cpu {
   // --- debugging ------------------------------------------------------------------------------------------------
   virtual uint64_t pc() const = 0;
   virtual void set_pc(uint64_t pc) = 0;
+  // A hash of the registers that the guest sees, for telling two runs apart.
+  virtual uint64_t state_digest() const = 0;
   // Where it is, and which interrupts would wake it or be taken: a line without newline, for who asks why it sleeps.
   virtual std::string describe_wait() const = 0;
   virtual std::string dump_state() const = 0;  // `info registers`, ends in a newline

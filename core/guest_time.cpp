@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "core/loop_internal.h"
+#include "core/replay.h"
 #include "core/trace.h"
 
 namespace monochord {
@@ -21,6 +22,8 @@ constexpr int kLateLinesMax = 100;
 // shift=auto looks at its shift so often.
 constexpr int64_t kAdjustRealMs = 1000;
 constexpr int64_t kAdjustVirtualNs = 100 * SCALE_MS;
+// A recording in real time looks at the clock at least so often while the guest runs.
+constexpr int64_t kSampleEveryNs = 4 * SCALE_MS;
 
 struct GuestTime {
   bool started = false;
@@ -49,12 +52,6 @@ void adjust_virtual_due(void*) {
   icount_adjust();
 }
 
-void warp_by(int64_t ns) {
-  const int64_t from = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-  icount_add_bias(ns);
-  trace_clock_advanced(int{QEMU_CLOCK_VIRTUAL}, from, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
-}
-
 int64_t warp_deadline_ns() { return qemu_clock_deadline_ns_all(QEMU_CLOCK_VIRTUAL, ~QEMU_TIMER_ATTR_EXTERNAL); }
 
 // How much of the sleep up to `deadline_ns` from its begin has passed.
@@ -66,6 +63,26 @@ int64_t warp_passed_ns(int64_t deadline_ns) {
   return deadline_ns < 0 ? passed : std::min(passed, deadline_ns);
 }
 
+
+bool sampled() { return icount_enabled() == ICOUNT_SAMPLED; }
+
+// Recording in real time: the next look at the clock is when VIRTUAL's next deadline comes. `looked`: this turn did.
+void look_again(bool looked) {
+  const int64_t deadline = warp_deadline_ns();
+  if (looked) timer_mod_ns(&time_state.wake, cpu_get_clock() + (deadline >= 0 ? std::min(kSampleEveryNs, deadline) : kSampleEveryNs));
+  else if (deadline >= 0) timer_mod_anticipate_ns(&time_state.wake, cpu_get_clock() + deadline);
+}
+
+// ... and while every hart sleeps. False: there is none.
+bool sleep_for(int64_t deadline_ns) {
+  if (deadline_ns < 0) {
+    timer_del(&time_state.wake);
+    return false;
+  }
+  timer_mod_ns(&time_state.wake, deadline_ns > INT64_MAX / 2 ? INT64_MAX : cpu_get_clock() + deadline_ns);
+  if (!loop_has_work()) loop_idle_wait();
+  return true;
+}
 
 void say_late(int64_t late_ns) {
   const int64_t now = get_clock();
@@ -85,7 +102,7 @@ void guest_time_start(const IcountOptions& options) {
   time_state.started = true;
   icount_register_counter([] { return static_cast<int64_t>(total_instructions()); });
   icount_set_options(&options);
-  slices_are_exact = true;
+  slices_are_exact = options.mode != ICOUNT_SAMPLED || replay_mode() == ReplayMode::kPlay;
   timer_init_full(&time_state.wake, nullptr, QEMU_CLOCK_VIRTUAL_RT, SCALE_NS, QEMU_TIMER_ATTR_EXTERNAL, wake_due, nullptr);
   timer_set_name(&time_state.wake, "icount.wake");
   if (options.mode != ICOUNT_ADAPTATIVE) return;
@@ -95,6 +112,12 @@ void guest_time_start(const IcountOptions& options) {
   timer_set_name(&time_state.adjust_virtual, "icount.adjust_virtual");
   timer_mod(&time_state.adjust_real, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL_RT) + kAdjustRealMs);
   timer_mod(&time_state.adjust_virtual, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + kAdjustVirtualNs);
+}
+
+void guest_time_warp(int64_t ns) {
+  const int64_t from = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+  icount_add_bias(ns);
+  trace_clock_advanced(int{QEMU_CLOCK_VIRTUAL}, from, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
 }
 
 void guest_time_reset() {
@@ -109,17 +132,20 @@ void guest_time_reset() {
   slices_are_exact = false;
 }
 
-void guest_time_turn() {
+void guest_time_turn(bool asleep, bool guest_left) {
   if (!counted_time()) return;
   // What signals left to the next opening of the mask: the clocks of the host.
   bql_unlock();
   bql_lock();
-  icount_run_timers();
+  replay_turn(asleep, guest_left);
+  if (!sampled() || replay_may_look()) icount_run_timers();
+  if (sampled() && replay_mode() == ReplayMode::kRecord) look_again(replay_may_look());
 }
 
 int64_t guest_time_budget() {
-  if (!counted_time()) return INT64_MAX;
-  int64_t most = kSliceCounted;
+  if (!slices_are_exact) return INT64_MAX;  // the alarm ends them
+  int64_t most = std::min(kSliceCounted, replay_budget());
+  if (sampled()) return most;
   if (icount_options().align) most = std::clamp<int64_t>(icount_round(kAlignSliceNs), 1, most);
   const int64_t deadline = qemu_clock_deadline_ns_all(QEMU_CLOCK_VIRTUAL, QEMU_TIMER_ATTR_ALL);
   return deadline < 0 ? most : std::min(icount_round(deadline), most);
@@ -139,10 +165,19 @@ void guest_time_align() {
 bool guest_time_idle() {
   if (!counted_time() || runstate() != RunState::kRunning) return false;
   const int64_t deadline = warp_deadline_ns();
+  if (replay_mode() == ReplayMode::kPlay) {
+    if (replay_wakes(deadline)) return true;
+    if (sampled() || deadline < 0) {
+      replay_sleeps_for_ever();
+      return true;
+    }
+  } else if (sampled()) {
+    return sleep_for(deadline);
+  }
   if (deadline < 0) return false;
   if (deadline == 0) return true;
   if (!icount_options().sleep) {
-    warp_by(deadline);
+    guest_time_warp(deadline);
     return true;
   }
   if (!time_state.warping) {
@@ -151,7 +186,7 @@ bool guest_time_idle() {
   }
   if (const int64_t passed = warp_passed_ns(deadline); passed == deadline) {
     time_state.warping = false;
-    warp_by(deadline);
+    guest_time_warp(deadline);
     return true;
   }
   int64_t from = time_state.warp_began_ns;
@@ -164,14 +199,20 @@ bool guest_time_idle() {
 void guest_time_end_warp() {
   if (!time_state.warping) return;
   time_state.warping = false;
-  if (const int64_t passed = warp_passed_ns(warp_deadline_ns()); passed > 0) warp_by(passed);
+  const int64_t deadline = warp_deadline_ns();
+  int64_t passed = warp_passed_ns(deadline);
+  // What is due at the deadline comes at the next turn, after the input: not yet.
+  if (passed > 0 && passed == deadline) passed--;
+  if (passed <= 0) return;
+  guest_time_warp(passed);
+  replay_record_warp();
 }
 
 bool guest_time_skip() {
   guest_time_end_warp();
   const int64_t deadline = warp_deadline_ns();
   if (deadline < 0) return false;
-  if (deadline > 0) warp_by(deadline);
+  if (deadline > 0) guest_time_warp(deadline);
   return true;
 }
 

@@ -22,6 +22,10 @@ class InputGate final : public CharBackend {
 
   const char* name() const { return name_; }
 
+  // A replay's: what was recorded reaches the device; what comes from the backend does not.
+  void deliver(const uint8_t* bytes, size_t size);
+  void deliver_break();
+
  private:
   void received(const uint8_t* bytes, size_t size);
   void happened(CharEvent event);

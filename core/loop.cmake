@@ -9,6 +9,8 @@ set(CORE_LOOP_SOURCES
   host.cpp
   input_gate.cpp
   main_loop.cpp
+  replay.cpp
+  replay_file.cpp
   run_loop.cpp
   runstate.cpp
   schedule.cpp

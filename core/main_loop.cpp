@@ -4,6 +4,7 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/loop_internal.h"
+#include "core/replay.h"
 
 namespace monochord {
 
@@ -34,7 +35,9 @@ LoopTurn loop_turn() {
   loop_requests.notified = 0;
   // What the guest itself scheduled comes first: it may not depend on which fds happen to be ready.
   bool more = run_deferred();
-  if (dispatch_fds()) {
+  const bool fds = replay_may_look() || replay_mode() == ReplayMode::kPlay ? dispatch_fds() : false;
+  const bool replayed = replay_deliver();
+  if (fds || replayed) {
     did = true;
     more = run_deferred();
   }

@@ -6,6 +6,7 @@
 
 #include "core/guest_time.h"
 #include "core/loop_internal.h"
+#include "core/replay.h"
 #include "core/schedule.h"
 
 namespace monochord {
@@ -50,9 +51,13 @@ ExecExit exec_slice(Cpu& cpu, int64_t budget) {
   cpu.leave_after_insn = 0;
   current_cpu = &cpu;
   // Counted time: callbacks of the host's clocks wait for the end of the slice.
-  if (slices_are_exact) timer_mask_enter();
+  const bool counted = counted_time();
+  if (counted) {
+    timer_mask_enter();
+    timer_host_commit();
+  }
   const ExecExit why = cpu.exec(budget);
-  if (slices_are_exact) timer_mask_leave();
+  if (counted) timer_mask_leave();
   current_cpu = nullptr;
   CHECK(bql_locked() && !in_handler_context());
   return why;
@@ -69,9 +74,16 @@ ExecExit step_over(Cpu& cpu) {
 
 // Acts on a reset request. True if a shutdown was asked for.
 bool handle_requests(const RunOptions& options) {
-  if (loop_requests.reset) {
+  if (replay_is_over()) qemu_system_shutdown_request(ShutdownCause::kHostQuit, 0);
+  if (const int cause = replay_take_reset()) loop_requests.reset = cause;
+  const bool guest_asked = loop_requests.reset == static_cast<int>(ShutdownCause::kGuestReset);
+  if (loop_requests.reset && (guest_asked || replay_may_look())) {
     const ShutdownCause cause = static_cast<ShutdownCause>(loop_requests.reset);
     loop_requests.reset = 0;
+    if (!guest_asked) {
+      guest_time_input();
+      replay_record_reset(static_cast<int>(cause));
+    }
     if (options.reset_is_shutdown) {
       qemu_system_shutdown_request(cause, 0);
     } else {
@@ -97,9 +109,11 @@ struct RunResult {
 // was stopped.
 RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_stopped) {
   int due_turns = 0;
+  bool guest_left = false;
   for (;;) {
     if (!schedule_turn()) return {ExecExit::kRequest, true};
-    guest_time_turn();
+    guest_time_turn(std::none_of(cpu_list().begin(), cpu_list().end(), [](const Cpu* cpu) { return cpu_can_run(*cpu); }), guest_left);
+    guest_left = false;
     const bool more = loop_turn().more;
     if (handle_requests(options)) return {ExecExit::kRequest, true};
     if (count == 0) return {ExecExit::kBudget, false};
@@ -129,6 +143,7 @@ RunResult run_machine(const RunOptions& options, int64_t count, bool leave_when_
     const uint64_t before = cpu->instructions();
     ExecExit why = exec_slice(*cpu, budget);
     if (why == ExecExit::kBreakpoint && schedule_breakpoint(*cpu)) why = step_over(*cpu);
+    guest_left = cpu->leave_after_insn && !timer_mask.pending && !bql_kick_pending;
     const int64_t done = static_cast<int64_t>(cpu->instructions() - before);
     CHECK_MSG(done >= 0 && done <= budget, "a hart ran past its budget");
     if (why == ExecExit::kHalted) cpu->halted = true;
@@ -158,7 +173,9 @@ int run_loop(const RunOptions& options) {
   running_options = &options;
   run_machine(options, -1, false);
   running_options = nullptr;
-  const int status = loop_requests.exit_status;
+  const ShutdownCause cause = static_cast<ShutdownCause>(loop_requests.shutdown);
+  const bool by_guest = cause == ShutdownCause::kGuestShutdown || cause == ShutdownCause::kGuestReset || cause == ShutdownCause::kDeadlock;
+  const int status = replay_end(loop_requests.exit_status, by_guest);
   vm_stop(RunState::kShutdown);
   loop_requests.shutdown = 0;
   loop_requests.exit_status = 0;
@@ -173,7 +190,7 @@ ExecExit run_exactly(uint64_t count) {
 
 ExecExit single_step(Cpu& cpu, bool hold_interrupts) {
   CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
-  guest_time_turn();
+  guest_time_turn(false, false);
   loop_turn();
   // A wfi may end at any time; sleeping on, with the clock stopped, a step would never come past it.
   cpu.halted = false;

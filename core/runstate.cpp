@@ -2,6 +2,7 @@
 #include "core/guest_time.h"
 #include "core/host.h"
 #include "core/loop_internal.h"
+#include "core/replay.h"
 #include "core/schedule.h"
 
 namespace monochord {
@@ -117,6 +118,7 @@ void loop_reset() {
   bql_kick_pending = 0;
   reset_handlers().clear();
   guest_time_reset();
+  replay_forget();
   schedule_reset();
   run_loop_reset();
   fd_handlers_reset();

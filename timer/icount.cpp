@@ -19,7 +19,14 @@ struct IcountState {
   int64_t last_delta = 0;
   int64_t own_count = 0;
   int64_t (*counter)(void) = nullptr;
+  int64_t sample_raw = 0, sample_ns = 0;  // ICOUNT_SAMPLED
+  uint32_t sample_rate = 0;
 } state;
+
+int64_t sampled_ns() {
+  const __int128 passed = static_cast<__int128>(icount_get_raw() - state.sample_raw) * state.sample_rate >> 16;
+  return saturating_add(state.sample_ns, passed > INT64_MAX ? INT64_MAX : static_cast<int64_t>(passed));
+}
 
 char error_text[160];
 
@@ -125,6 +132,7 @@ int64_t icount_to_ns(int64_t icount) { return saturating_scale(icount, 1 << stat
 
 int64_t icount_get(void) {
   MaskGuard guard;
+  if (state.options.mode == ICOUNT_SAMPLED) return saturating_add(state.bias, sampled_ns());
   return saturating_add(state.bias, icount_to_ns(icount_get_raw()));
 }
 
@@ -141,6 +149,14 @@ void icount_register_counter(int64_t (*instructions)(void)) {
 void icount_advance(int64_t instructions) {
   MaskGuard guard;
   state.own_count = saturating_add(state.own_count, instructions);
+}
+
+void icount_set_sample(int64_t instructions, int64_t ns, uint32_t rate) {
+  MaskGuard guard;
+  TIMER_CHECK(ns >= icount_get(), "icount_set_sample would set VIRTUAL back");
+  state.sample_raw = instructions;
+  state.sample_ns = saturating_sub(ns, state.bias);
+  state.sample_rate = rate;
 }
 
 void icount_add_bias(int64_t ns) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/bql.h"
+#include "core/guest_time.h"
 #include "core/main_loop.h"
 #include "port/posix/fd_flags.h"
 #include "port/posix/posix_timer_host.h"
@@ -63,7 +64,13 @@ void PosixHost::install() {
   sigset_t ours;
   fill_our_signals(&ours);
   install_signal_handlers();
-  posix_timer_host_set_signal_hook([](void*, void* ucontext) { kick_interrupted_code(ucontext); }, nullptr);
+  posix_timer_host_set_signal_hook(
+      [](void*, void* ucontext) {
+        kick_interrupted_code(ucontext);
+        // The callbacks wait for the end of the slice: it has to come.
+        if (counted_time()) bql_signal_kick();
+      },
+      nullptr);
   // Whoever started us may have left some of them blocked.
   sigprocmask(SIG_UNBLOCK, &ours, nullptr);
   set_check_hook(restore_before_abort);

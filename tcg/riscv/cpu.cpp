@@ -2,6 +2,7 @@
 #include "tcg/riscv/cpu.h"
 
 #include "core/log.h"
+#include "core/trace_format.h"
 #include "tcg/exec/step_log.h"
 #include "tcg/interp/interpreter.h"
 #include "tcg/riscv/bits.h"
@@ -76,6 +77,13 @@ RiscvHartPort RiscvCpu::port() {
   port.cbo_block_size = config.has(Ext::kZicbom) || config.has(Ext::kZicboz) ? kCboBlockSize : 0;
   port.time_changed = port_time_changed;
   return port;
+}
+
+uint64_t RiscvCpu::state_digest() const {
+  const uint64_t system[] = {state.pc, state.priv, state.mstatus, state.mie, mip(), state.mepc, state.mcause, state.sepc, state.scause, state.satp, state.fflags, state.frm};
+  uint64_t hash = trace_hash(kTraceHashSeed, reinterpret_cast<const uint8_t*>(state.x.data()), 32 * sizeof(uint64_t));
+  hash = trace_hash(hash, reinterpret_cast<const uint8_t*>(state.f.data()), sizeof state.f);
+  return trace_hash(hash, reinterpret_cast<const uint8_t*>(system), sizeof system);
 }
 
 std::string RiscvCpu::describe_wait() const {

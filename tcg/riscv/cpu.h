@@ -120,6 +120,7 @@ class RiscvCpu final : public Cpu {
   uint64_t instructions() const override;
   uint64_t pc() const override;
   void set_pc(uint64_t pc) override;
+  uint64_t state_digest() const override;
   std::string describe_wait() const override;
   std::string dump_state() const override;
   bool gdb_read_register(unsigned number, std::string* bytes) const override;

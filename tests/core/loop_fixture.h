@@ -56,6 +56,7 @@ class FakeCpu final : public Cpu {
   uint64_t instructions() const override { return count_; }
   uint64_t pc() const override { return count_; }
   void set_pc(uint64_t) override {}
+  uint64_t state_digest() const override { return count_; }
   std::string describe_wait() const override { return "pc " + std::to_string(count_); }
   std::string dump_state() const override { return "\n"; }
   bool gdb_read_register(unsigned, std::string*) const override { return false; }

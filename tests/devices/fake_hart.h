@@ -19,6 +19,7 @@ struct FakeHart final : Cpu {
   uint64_t instructions() const override { return 0; }
   uint64_t pc() const override { return pc_value; }
   void set_pc(uint64_t pc) override { pc_value = pc; }
+  uint64_t state_digest() const override { return 0; }
   std::string describe_wait() const override { return ""; }
   std::string dump_state() const override { return "\n"; }
   bool gdb_read_register(unsigned, std::string*) const override { return false; }

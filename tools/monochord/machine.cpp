@@ -115,7 +115,7 @@ Status Machine::build() {
   config.rtc_clock = options_.rtc_clock == "vm" ? QEMU_CLOCK_VIRTUAL : options_.rtc_clock == "rt" ? QEMU_CLOCK_REALTIME : QEMU_CLOCK_HOST;
   const Result<std::optional<int64_t>> base = parse_rtc_base(options_.rtc_base);
   if (!base) return base.error();
-  config.rtc_base_ns = base.value();
+  config.rtc_base_ns = options_.rtc_base_ns ? options_.rtc_base_ns : base.value();
   if (options_.seed) {
     random_state_ = *options_.seed;
     config.rng = [](void* opaque, void* buffer, size_t size) { static_cast<Machine*>(opaque)->fill_random(buffer, size); };

@@ -16,6 +16,7 @@
 #include "tcg/jit/perf_map.h"
 #include "tools/monochord/machine.h"
 #include "tools/monochord/options.h"
+#include "tools/monochord/recording.h"
 
 namespace monochord {
 namespace {
@@ -62,7 +63,7 @@ int run(int argc, char** argv) {
     error_report("%s", parsed.error().message.c_str());
     return 1;
   }
-  const Options& options = parsed.value();
+  Options options = parsed.value();
   if (options.action == Options::Action::kPrintAndExit) return print_and_exit(options.text);
   if (!options.log_file.empty())
     if (Status ok = open_log_file(options.log_file.c_str()); !ok) {
@@ -99,9 +100,10 @@ int run(int argc, char** argv) {
   host.install();
   set_host(&host);
   bql_lock();
-  guest_time_start(options.icount);
   int status = 1;
-  Result<std::unique_ptr<Machine>> machine = Machine::create(options);
+  const Status recording = start_record_or_replay(options);
+  guest_time_start(options.icount);
+  Result<std::unique_ptr<Machine>> machine = recording ? Machine::create(options) : Result<std::unique_ptr<Machine>>(recording.error());
   if (!machine) error_report("%s", machine.error().message.c_str());
   else status = options.dumpdtb.empty() ? (*machine)->run() : 0;
   // Disarmed and blocked, then the terminal, then (at the end of this scope) the machine. The BQL stays held: no callback runs any more.

@@ -156,7 +156,18 @@ Status set_rtc(Parser& p, const std::string& value) {
 }
 
 Status set_icount(Parser& p, const std::string& value) {
-  if (const char* error = icount_parse(value.c_str(), &p.options.icount)) return errorf("%s", error);
+  // rr and rrfile are about the file; the rest is the timer library's.
+  const OptionList list = OptionList::parse(value, "shift");
+  std::string rest;
+  for (const auto& [key, text] : list.items())
+    if (key != "rr" && key != "rrfile") rest += (rest.empty() ? "" : ",") + key + "=" + text;
+  if (const char* error = icount_parse(rest.c_str(), &p.options.icount)) return errorf("%s", error);
+  const std::string mode = list.get("rr"), file = list.get("rrfile");
+  if (mode.empty() && file.empty()) return {};
+  if (mode != "record" && mode != "replay") return errorf("-icount rr=%s: give rr=record or rr=replay, and rrfile=FILE", mode.c_str());
+  if (file.empty()) return errorf("-icount rr=%s: rrfile= is missing, the file of the recording", mode.c_str());
+  if (p.options.icount.mode == ICOUNT_DISABLED) return errorf("-icount rr=%s: shift= is missing", mode.c_str());
+  (mode == "record" ? p.options.record : p.options.replay) = file;
   return {};
 }
 
@@ -193,6 +204,7 @@ Status set_seed(Parser& p, const std::string& value) {
 constexpr char kCountedRtcBase[] = "2026-01-01T00:00:00";
 void defaults_of_time(Options& o) {
   const bool counted = o.icount.mode == ICOUNT_PRECISE;
+  if (o.rtc_clock.empty() && (!o.record.empty() || !o.replay.empty())) o.rtc_clock = "vm";
   if (o.rtc_base.empty()) o.rtc_base = counted ? kCountedRtcBase : "utc";
   if (o.rtc_clock.empty()) o.rtc_clock = counted ? "vm" : "host";
   if (!o.seed && counted) o.seed = 0;
@@ -273,7 +285,7 @@ const OptionRow kOptions[] = {
        return {};
      }},
     {"rtc", "[base=utc|localtime|DATE][,clock=host|rt|vm]", kStandard, "what the real-time clock shows and counts on", set_rtc},
-    {"icount", "shift=N|auto[,sleep=on|off][,align=on|off]", kStandard, "the guest's time counts instructions, 2^N ns each (0 to 10): every run is the same; sleep=off skips idle time", set_icount},
+    {"icount", "shift=N|auto[,sleep=on|off][,align=on|off][,rr=record|replay,rrfile=F]", kStandard, "the guest's time counts instructions, 2^N ns each (0 to 10): every run is the same; sleep=off skips idle time", set_icount},
     {"seed", "NUMBER", kStandard, "begins the guest's random numbers (rng-seed of the device tree) there", set_seed},
     {"global", "virtio-mmio.force-legacy=on|off", kStandard, "legacy (default) or modern virtio-mmio", set_global},
     {"h", nullptr, kStandard, "this text", [](Parser& p, const std::string&) -> Status { p.print(help_text()); return {}; }},
@@ -312,6 +324,8 @@ const OptionRow kOptions[] = {
     {"pidfile", "FILE", kDebug, "write the process id to FILE", SET_STRING(pidfile)},
     {"check", "unit|N", kDebug, "repeat generated code in the interpreter, after each unit or N instructions, and compare",
      [](Parser& p, const std::string& value) -> Status { return set_check(p.options.jit, value); }},
+    {"record", "FILE", kDebug, "record what reaches the guest, and when: -replay FILE runs it again, instruction by instruction", SET_STRING(record)},
+    {"replay", "FILE", kDebug, "run what was recorded with the same machine again", SET_STRING(replay)},
     {"interrupt-at", "N[:IRQ]|file=F", kDebug, "after exactly instruction N the virtual clock goes to its next deadline, or interrupt source IRQ gets a pulse", set_interrupt_at},
     {"hold-interrupt", "N..M", kDebug, "no interrupt is taken after instructions N up to M (without M)", set_hold_interrupt},
     {"stats", nullptr, kDebug, "print instructions per second and the JIT's counters at the end", SET_FLAG(stats)},
@@ -387,6 +401,13 @@ Status check_together(const Options& o) {
   }
   if (o.perfmap && !o.jit.enabled) return errorf("-perfmap names generated code, and -accel interp makes none; leave one of them out");
   if (o.jit.check != 0 && !o.jit.enabled) return errorf("-check compares generated code with the interpreter, and -accel interp makes none; leave one of them out");
+  if (!o.record.empty() || !o.replay.empty()) {
+    if (!o.record.empty() && !o.replay.empty()) return errorf("-record and -replay: one of them at a time");
+    const char* option = o.record.empty() ? "-replay" : "-record";
+    if (o.icount.mode == ICOUNT_ADAPTATIVE) return errorf("%s: shift=auto follows the host; leave -icount out to record real time, or give a number as shift", option);
+    if (!o.rtc_clock.empty() && o.rtc_clock != "vm") return errorf("%s: the host's clock is not recorded; use -rtc clock=vm or leave it out", option);
+    if (!o.gdb.empty()) return errorf("%s: what a debugger changes is not recorded; leave -gdb and -s out", option);
+  }
   if (!o.schedule.empty() && o.icount.mode != ICOUNT_PRECISE)
     return errorf("--interrupt-at and --hold-interrupt name instructions, which are the same in each run only with -icount shift=N: add it");
   if (o.serials.size() > 1) return errorf("-serial: the board has one serial port; it was given %zu times", o.serials.size());
@@ -397,6 +418,7 @@ Status check_together(const Options& o) {
 
 Result<Options> parse_options(int argc, char** argv) {
   Parser parser;
+  for (int i = 0; i < argc; ++i) parser.options.command_line += (i > 0 ? " " : "") + std::string(argv[i]);
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word.size() < 2 || word[0] != '-')

@@ -72,6 +72,9 @@ struct Options {
   std::string name, pidfile;
   std::string rtc_base, rtc_clock;              // -rtc; empty: the default, see defaults_of_time()
   IcountOptions icount = {ICOUNT_DISABLED, 0, true, false};
+  std::string record, replay;                   // -record, -replay, -icount rr=,rrfile=
+  std::string command_line;                     // as it was given, for messages and recordings
+  std::optional<int64_t> rtc_base_ns;           // what a recording says instead of rtc_base
   Schedule schedule;                            // --interrupt-at, --hold-interrupt
   std::optional<uint64_t> seed;                 // -seed: of everything random that the guest sees
   JitOptions jit;                               // -accel, -machine accel=

@@ -219,6 +219,7 @@ typedef enum {
   ICOUNT_DISABLED = 0,
   ICOUNT_PRECISE = 1,     // fixed shift
   ICOUNT_ADAPTATIVE = 2,  // shift=auto
+  ICOUNT_SAMPLED = 3,     // real time, looked at now and then; between two looks a function of the instructions (recordings). Not QEMU's
 } ICountMode;
 
 #define MAX_ICOUNT_SHIFT 10
@@ -246,6 +247,8 @@ int64_t icount_round(int64_t count_ns);  // instructions for at least so many ns
 // Where the count comes from. NULL: an own counter, moved by icount_advance.
 void icount_register_counter(int64_t (*instructions)(void));
 void icount_advance(int64_t instructions);
+// ICOUNT_SAMPLED: now, at `instructions`, VIRTUAL is `ns`, and goes on with `rate` / 65536 ns an instruction. VIRTUAL never goes back: checked.
+void icount_set_sample(int64_t instructions, int64_t ns, uint32_t rate);
 // Time that passes without instructions (warp).
 void icount_add_bias(int64_t ns);
 // One adjustment of shift=auto; the caller does it each second of VIRTUAL_RT and each 100 ms of VIRTUAL. VIRTUAL stays continuous.

@@ -1,6 +1,7 @@
 // Start and stop, reset and shutdown.
 #include "core/host.h"
 #include "core/loop_internal.h"
+#include "core/trace.h"
 
 namespace monochord {
 
@@ -59,6 +60,7 @@ void vm_start() {
   CHECK(bql_locked() && !in_handler_context());
   if (state == RunState::kRunning) return;
   state = RunState::kRunning;
+  trace_vm_started();
   cpu_enable_ticks();
   resume_all_vcpus();
 }
@@ -71,6 +73,7 @@ void vm_stop(RunState why) {
   if (!was_running) return;
   cpu_disable_ticks();
   pause_all_vcpus();
+  trace_vm_stopped(static_cast<int>(why));
 }
 
 void qemu_system_reset_request(ShutdownCause cause) {
@@ -118,9 +121,10 @@ void loop_reset() {
   fd_handlers_reset();
 }
 
-void qemu_system_reset() {
+void qemu_system_reset(ShutdownCause cause) {
   CHECK(bql_locked() && !in_handler_context());
   CHECK_MSG(current_cpu == nullptr, "a hart cannot be reset while it runs: use qemu_system_reset_request");
+  trace_machine_reset(static_cast<int>(cause));
   for (size_t i = 0; i < reset_handlers().size(); i++) {
     const ResetHandler handler = reset_handlers()[i];
     handler.reset(handler.opaque);

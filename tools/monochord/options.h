@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/trace_session.h"
 #include "tcg/jit/options.h"
 
 namespace monochord {
@@ -66,6 +67,7 @@ struct Options {
   bool no_reboot = false;
   bool no_shutdown = false;
   std::string log_items, log_file;              // -d, -D
+  TraceRequest trace;                           // -trace, -d trace:
   std::string name, pidfile;
   std::string rtc_base = "utc", rtc_clock = "host";
   JitOptions jit;                               // -accel, -machine accel=

@@ -78,7 +78,7 @@ void TraceChunk::begin(uint8_t* bytes, size_t payload_max, uint64_t first_sequen
   bytes_ = bytes;
   payload_max_ = payload_max;
   used_ = 0;
-  header_ = {};
+  header_ = TraceChunkHeader();
   header_.first_sequence = first_sequence;
   labels_.clear();
   memset(last_, 0, sizeof last_);
@@ -116,14 +116,21 @@ void TraceChunk::append(const TraceRecord& record, uint64_t instructions, int64_
   header_.events++;
 }
 
-void TraceChunk::end(uint64_t* hash) {
-  const uint8_t* const payload = bytes_ + kTraceChunkBytes;
-  *hash = trace_hash(*hash, payload, used_);
+void TraceChunk::end() {
   header_.raw_bytes = header_.stored_bytes = static_cast<uint32_t>(used_);
-  header_.crc = trace_crc(0, payload, used_);
-  header_.hash = *hash;
-  header_.header_crc = trace_crc(0, &header_, offsetof(TraceChunkHeader, header_crc));
   memcpy(bytes_, &header_, sizeof header_);
+}
+
+TraceChunkHeader trace_seal_chunk(uint8_t* bytes, uint64_t* hash) {
+  TraceChunkHeader header;
+  memcpy(&header, bytes, sizeof header);
+  const uint8_t* const payload = bytes + kTraceChunkBytes;
+  *hash = trace_hash(*hash, payload, header.raw_bytes);
+  header.hash = *hash;
+  header.crc = trace_crc(0, payload, header.raw_bytes);
+  header.header_crc = trace_crc(0, &header, offsetof(TraceChunkHeader, header_crc));
+  memcpy(bytes, &header, sizeof header);
+  return header;
 }
 
 }  // namespace monochord

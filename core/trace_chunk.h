@@ -49,6 +49,9 @@ class TraceLabels {
   bool is_new_ = false;
 };
 
+// Adds hash and CRCs to a chunk that has ended, which then may be written. `hash`: of the chunk before; becomes this one's.
+TraceChunkHeader trace_seal_chunk(uint8_t* bytes, uint64_t* hash);
+
 class TraceChunk {
  public:
   // `bytes`: room for the header and `payload_max` bytes.
@@ -56,12 +59,11 @@ class TraceChunk {
   // Whether any event fits yet. `append` asks for it.
   bool fits() const { return used_ + kTraceEventBytesMax <= payload_max_ && !labels_.full(); }
   void append(const TraceRecord& record, uint64_t instructions, int64_t ns);
-  // Writes the header before the payload. `hash`: of the chunk before; becomes this one's.
-  void end(uint64_t* hash);
+  // Puts the header before the payload, but for what trace_seal_chunk() adds.
+  void end();
 
   uint32_t events() const { return header_.events; }
   uint64_t next_sequence() const { return header_.first_sequence + header_.events; }
-  const TraceChunkHeader& header() const { return header_; }  // complete after end()
   size_t size() const { return kTraceChunkBytes + used_; }
 
  private:

@@ -108,7 +108,7 @@ void TraceFile::save_after_crash() {
 void TraceFile::next_chunk() {
   writing_ = true;
   const uint64_t sequence = chunk_.next_sequence();
-  chunk_.end(&hash_);
+  chunk_.end();
   if (ring()) {
     keep_chunk();
     chunk_.begin(slot_bytes(slot_), slot_size_ - kTraceChunkBytes, sequence);
@@ -136,11 +136,10 @@ void TraceFile::write_header() {
   write_bytes(schema_.data(), schema_.size());
 }
 
-void TraceFile::write_chunk(const uint8_t* bytes, size_t size) {
+void TraceFile::write_chunk(uint8_t* bytes, size_t size) {
   if (broken_) return;
   if (index_count_ == index_capacity_ && !grow_index()) return fail("no memory for its index");
-  TraceChunkHeader header;
-  memcpy(&header, bytes, sizeof header);
+  const TraceChunkHeader header = trace_seal_chunk(bytes, &hash_);
   index_[index_count_++] = {offset_, header.first_sequence, header.first_instruction, header.first_ns, header.hash};
   write_bytes(bytes, size);
 }

@@ -67,7 +67,7 @@ class TraceFile {
   void next_chunk();
   void keep_chunk();
   void write_header();
-  void write_chunk(const uint8_t* bytes, size_t size);
+  void write_chunk(uint8_t* bytes, size_t size);
   void write_ring();
   void write_index();
   void write_bytes(const void* bytes, size_t size);

@@ -12,7 +12,7 @@
 //   end     u64 offset of the index  "MONOEND\0"
 //
 // A file without index was not closed (a kill): its whole chunks are good. Chunks are independent of each other. The host's stream has sequence numbers
-// of its own. A ring begins with a later sequence number than 0, and the hash before its first chunk is not known.
+// of its own. A ring begins with a later sequence number than 0.
 //
 // Payload: events, each
 //   u8 number of the event
@@ -23,7 +23,7 @@
 //   zigzag  for each field: its difference (modulo 2^64) to the value that the same field of the same event had last in this chunk (at first: 0)
 // Sequence numbers are not written: they count from first_sequence.
 //
-// hash: trace_hash() over the raw payload, begun with the hash of the chunk before (kTraceHashSeed in the first): equal hashes, equal files up to here.
+// hash: trace_hash() over the raw payload, begun with the hash of the chunk before (kTraceHashSeed in the file's first): equal hashes, equal events in the file up to here.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@ struct TraceRequest {
   uint64_t ring = 0;         // keep so many of the last events in memory, and write them when the run fails; 0: write all
 };
 
-// Opens the files, then switches the events on. An error leaves everything off.
+// Opens the files, then switches the events on. Before the machine runs: generated code has what is traced built in. An error leaves everything off.
 Status trace_start(const TraceRequest& request);
 // The run has failed though its exit status may not say so: rings will be written. Any context.
 void trace_files_fail();

@@ -70,7 +70,7 @@ class Trace:
             payload = zlib.decompress(payload) if packed else payload
             if len(payload) != raw or raw > 1 << 16:
                 raise ValueError('a chunk of a wrong size')
-            if hashes and (chunks or not self.ring):
+            if hashes:
                 running = rolling_hash(running, payload)
                 if running != hashed:
                     raise ValueError('a wrong hash')

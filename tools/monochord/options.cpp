@@ -174,7 +174,7 @@ Status set_log(Parser& p, const std::string& value) {
   }
   const Result<std::string> items = take_trace_items(p.options.trace, value);
   if (!items) return items.error();
-  if (items.value().empty() && !value.empty()) return {};
+  if (items.value().empty()) return {};
   p.options.log_items = items.value();
   const Result<uint32_t> mask = parse_log_items(items.value().c_str());
   return mask ? Status() : Status(mask.error());

@@ -106,6 +106,7 @@ Result<std::string> take_trace_items(TraceRequest& request, const std::string& i
     const size_t comma = std::min(items.find(',', at), items.size());
     const std::string item = items.substr(at, comma - at);
     at = comma + 1;
+    if (item.empty()) return errorf("-d %s: an item is missing; -d help lists them", items.c_str());
     if (item.starts_with(kPrefix)) {
       if (Status ok = add_pattern(request.text_events, "-d " + item, std::string_view(item).substr(kPrefix.size())); !ok) return ok.error();
     } else {

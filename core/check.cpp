@@ -10,6 +10,7 @@ namespace monochord {
 namespace {
 
 void (*check_hook)() = nullptr;
+void (*volatile crash_hook)() = nullptr;
 bool check_failing = false;  // the hook itself may fail a CHECK: it is not called twice
 
 // Straight to the descriptor: a failed CHECK may have come from inside stdio or with a broken heap.
@@ -26,6 +27,14 @@ void print(const char* text) {
 }  // namespace
 
 void set_check_hook(void (*hook)()) { check_hook = hook; }
+
+void set_crash_hook(void (*hook)()) { crash_hook = hook; }
+
+void run_crash_hook() {
+  void (*const hook)() = crash_hook;
+  crash_hook = nullptr;  // it may crash itself
+  if (hook != nullptr) hook();
+}
 
 void check_failed(const char* file, int line, const char* condition, const char* message) {
   char number[16];
@@ -44,6 +53,7 @@ void check_failed(const char* file, int line, const char* condition, const char*
     check_failing = true;
     check_hook();
   }
+  run_crash_hook();
   abort();
 }
 

@@ -10,6 +10,10 @@ namespace monochord {
 // Called once by check_failed before it aborts, to print the state of the harts and restore the terminal. May be null.
 void set_check_hook(void (*hook)());
 
+// The process is about to crash (a failed CHECK, a deadly signal): what is left to be saved? Async-signal-safe, called at most once. May be null.
+void set_crash_hook(void (*hook)());
+void run_crash_hook();
+
 }  // namespace monochord
 
 #define CHECK(condition)                                                                    \

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/loop_internal.h"
+#include "core/trace.h"
 
 namespace monochord {
 
@@ -44,6 +45,7 @@ void qemu_cpu_kick(Cpu& cpu) {
   cpu.exit_request = 1;
   Cpu* running = current_cpu;
   if (running != nullptr) running->exit_request = 1;
+  trace_kick(cpu.cpu_index);
 }
 
 void cpu_interrupt(Cpu& cpu, uint32_t mask) {

@@ -5,6 +5,7 @@
 #include "core/host.h"
 #include "core/loop_internal.h"
 #include "core/replay.h"
+#include "core/trace.h"
 
 namespace monochord {
 
@@ -76,8 +77,11 @@ void loop_pause() {
 
 void loop_idle_wait() {
   CHECK(bql_locked() && !in_handler_context() && current_cpu == nullptr);
+  const int64_t begin_ns = trace_event_on(kTrace_idle_left) ? get_clock() : 0;
+  trace_idle_entered(timer_host_armed_ns());
   host().idle_wait(idle_has_work, nullptr);
   CHECK(bql_locked());
+  if (trace_event_on(kTrace_idle_left)) trace_idle_left(get_clock() - begin_ns);
 }
 
 }  // namespace monochord

@@ -56,7 +56,7 @@ bool qemu_shutdown_requested();  // any context
 // Told at system reset (devices, then harts), in order of registration.
 void register_reset_handler(void (*reset)(void* opaque), void* opaque);
 void unregister_reset_handler(void (*reset)(void* opaque), void* opaque);
-void qemu_system_reset();
+void qemu_system_reset(ShutdownCause cause = ShutdownCause::kNone);  // kNone: power on
 
 struct RunOptions {
   bool reset_is_shutdown = false;      // -no-reboot

@@ -5,4 +5,4 @@ set(CORE_MEMORY_SOURCES
   fdt.cpp
   file_image.cpp loader.cpp loader_elf.cpp loader_gzip.cpp loader_place.cpp
   symbols.cpp
-  trace.cpp trace_text.cpp)
+  trace.cpp trace_chunk.cpp trace_file.cpp trace_session.cpp trace_text.cpp trace_timers.cpp)

@@ -8,6 +8,7 @@
 #include "core/loop_internal.h"
 #include "core/replay.h"
 #include "core/schedule.h"
+#include "core/trace.h"
 
 namespace monochord {
 
@@ -87,10 +88,11 @@ bool handle_requests(const RunOptions& options) {
     if (options.reset_is_shutdown) {
       qemu_system_shutdown_request(cause, 0);
     } else {
-      qemu_system_reset();
+      qemu_system_reset(cause);
       rr = RoundRobin{};
     }
   }
+  if (loop_requests.shutdown != 0) trace_machine_shutdown(static_cast<int>(loop_requests.shutdown), static_cast<int>(loop_requests.exit_status));
   const bool by_guest = loop_requests.shutdown == static_cast<int>(ShutdownCause::kGuestShutdown);
   if (by_guest && options.guest_shutdown_stops) {
     loop_requests.shutdown = 0;

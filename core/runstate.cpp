@@ -4,6 +4,7 @@
 #include "core/loop_internal.h"
 #include "core/replay.h"
 #include "core/schedule.h"
+#include "core/trace.h"
 
 namespace monochord {
 
@@ -62,6 +63,7 @@ void vm_start() {
   CHECK(bql_locked() && !in_handler_context());
   if (state == RunState::kRunning) return;
   state = RunState::kRunning;
+  trace_vm_started();
   cpu_enable_ticks();
   resume_all_vcpus();
 }
@@ -74,6 +76,7 @@ void vm_stop(RunState why) {
   if (!was_running) return;
   cpu_disable_ticks();
   pause_all_vcpus();
+  trace_vm_stopped(static_cast<int>(why));
 }
 
 void qemu_system_reset_request(ShutdownCause cause) {
@@ -124,9 +127,10 @@ void loop_reset() {
   fd_handlers_reset();
 }
 
-void qemu_system_reset() {
+void qemu_system_reset(ShutdownCause cause) {
   CHECK(bql_locked() && !in_handler_context());
   CHECK_MSG(current_cpu == nullptr, "a hart cannot be reset while it runs: use qemu_system_reset_request");
+  trace_machine_reset(static_cast<int>(cause));
   for (size_t i = 0; i < reset_handlers().size(); i++) {
     const ResetHandler handler = reset_handlers()[i];
     handler.reset(handler.opaque);

@@ -75,19 +75,23 @@ std::string trace_text(const TraceRecord& record) {
   return text;
 }
 
-Status trace_enable(std::string_view pattern) {
+Result<uint64_t> trace_match(const std::string& where, std::string_view pattern) {
   uint64_t found = 0;
   std::array<std::string_view, kTraceEventCount> names;
   for (unsigned i = 0; i < kTraceEventCount; i++) {
     names[i] = kTraceEvents[i].name;
     if (matches(pattern, names[i])) found |= uint64_t{1} << i;
   }
-  if (found == 0) {
-    const std::string_view near = nearest_name(pattern, names);
-    return errorf("-trace %.*s: no such event; did you mean '%.*s'? (-trace help lists them)", static_cast<int>(pattern.size()), pattern.data(),
-                  static_cast<int>(near.size()), near.data());
-  }
-  trace_mask |= found;
+  if (found != 0) return found;
+  const std::string_view near = nearest_name(pattern, names);
+  const std::string hint = near.empty() ? "" : stringf("; did you mean '%.*s'?", static_cast<int>(near.size()), near.data());
+  return errorf("%s: no such event%s (-trace help lists them)", where.c_str(), hint.c_str());
+}
+
+Status trace_enable(std::string_view pattern) {
+  const Result<uint64_t> found = trace_match(stringf("-trace %.*s", static_cast<int>(pattern.size()), pattern.data()), pattern);
+  if (!found) return found.error();
+  trace_mask |= found.value();
   return {};
 }
 

@@ -51,6 +51,15 @@ struct TraceRecord {
 
 extern uint64_t trace_mask;  // which events are on: bit 1 << TraceEvent
 
+// For what a number costs to find out: ask first.
+inline bool trace_event_on(TraceEvent event) { return __builtin_expect((trace_mask >> event & 1) != 0, 0); }
+constexpr uint64_t trace_events_of(TraceStream stream) {
+  uint64_t events = 0;
+  for (unsigned i = 0; i < kTraceEventCount; i++)
+    if (kTraceEvents[i].stream == stream) events |= uint64_t{1} << i;
+  return events;
+}
+
 // Where records go while trace_mask is not 0. Null puts back trace_text_sink.
 using TraceSink = void (*)(const TraceRecord& record);
 void trace_set_sink(TraceSink sink);
@@ -61,8 +70,9 @@ void trace_text_sink(const TraceRecord& record);
 // "timer_fired timer=aclint.mtimer0 clock=virtual deadline=1000ns late=20ns"
 std::string trace_text(const TraceRecord& record);
 
-// Switches on the events that match `pattern` (* and ? as in a shell; a name without a match is an error that names the nearest one).
-Status trace_enable(std::string_view pattern);
+// The events that match `pattern` (* and ? as in a shell), as a mask. None is an error that begins with `where` and names the nearest one.
+Result<uint64_t> trace_match(const std::string& where, std::string_view pattern);
+Status trace_enable(std::string_view pattern);  // switches them on
 void trace_disable_all();
 std::string trace_help();  // -trace help: an event a line
 
@@ -84,7 +94,7 @@ template <TraceEvent kEvent, typename... Numbers>
 
 template <TraceEvent kEvent, typename... Arguments>
 [[gnu::always_inline]] inline void trace_point(Arguments... arguments) {
-  if (__builtin_expect((trace_mask >> kEvent & 1) == 0, 1)) return;
+  if (!trace_event_on(kEvent)) return;
   if constexpr (kTraceEvents[kEvent].label.empty())
     trace_pack<kEvent>(nullptr, arguments...);
   else

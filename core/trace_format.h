@@ -4,14 +4,15 @@
 //
 //   header  "MONOTRC\0"  u32 version  u32 stream (0 guest, 1 host)  u64 events (mask by number, as switched on)  u32 flags (kTraceFlag...)
 //           u32 size of the schema  u32 CRC-32 of what comes before this word and of the schema  schema
-//   schema  a line of text for each event there is, in order of number: "name|stream|label|fields\n" (core/trace_events.inc), so that a file says
-//           itself what it holds. No date, pid, path, build or executor: two equal runs write equal files.
+//   schema  a line of text for each event there is, in order of number: "name|stream|label|fields\n" (core/trace_events.inc; the stream is "guest" or
+//           "host"), so that a file says itself what it holds. No date, pid, path, build or executor: two equal runs write equal files.
 //   chunk   TraceChunkHeader (kTraceChunkBytes, see below), then its payload, raw or deflated (zlib). At most kTraceChunkPayloadMax bytes raw.
 //   index   "INDX"  u32 number of chunks  for each chunk: u64 offset, first sequence, first instruction, first ns, hash (kTraceIndexEntryBytes)
 //           u32 CRC-32 of all of the index before it
 //   end     u64 offset of the index  "MONOEND\0"
 //
-// A file without index was not closed (a crash, a kill): its whole chunks are good. Chunks are independent of each other.
+// A file without index was not closed (a kill): its whole chunks are good. Chunks are independent of each other. The host's stream has sequence numbers
+// of its own. A ring begins with a later sequence number than 0.
 //
 // Payload: events, each
 //   u8 number of the event
@@ -22,7 +23,7 @@
 //   zigzag  for each field: its difference (modulo 2^64) to the value that the same field of the same event had last in this chunk (at first: 0)
 // Sequence numbers are not written: they count from first_sequence.
 //
-// hash: trace_hash() over the raw payload, begun with the hash of the chunk before (kTraceHashSeed in the first): equal hashes, equal files up to here.
+// hash: trace_hash() over the raw payload, begun with the hash of the chunk before (kTraceHashSeed in the file's first): equal hashes, equal events in the file up to here.
 #pragma once
 
 #include <cstddef>

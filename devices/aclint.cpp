@@ -1,5 +1,6 @@
 #include "devices/aclint.h"
 
+#include "core/cpu.h"
 #include "core/log.h"
 
 namespace monochord {
@@ -28,10 +29,12 @@ MemTxResult AclintMswi::read(void* opaque, uint64_t offset, unsigned, uint64_t* 
 MemTxResult AclintMswi::write(void* opaque, uint64_t offset, unsigned, uint64_t value) {
   AclintMswi& s = *static_cast<AclintMswi*>(opaque);
   const uint64_t hart = offset / 4;
-  if (hart < s.harts_)
+  if (hart < s.harts_) {
+    if (value & 1) trace_ipi(current_cpu != nullptr ? current_cpu->cpu_index : -1, static_cast<int>(hart));
     s.lines_[hart].set(value & 1);
-  else
+  } else {
     qemu_log_mask(kLogGuestError, "%s: write of msip of hart %llu, which isn't there", kInfo.name, (unsigned long long)hart);
+  }
   return MemTxResult::kOk;
 }
 

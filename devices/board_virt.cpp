@@ -155,12 +155,14 @@ Status VirtBoard::attach_virtio() {
 }
 
 void VirtBoard::connect_harts() {
+  hart_names_.reserve(harts_.size());  // the lines keep pointers
   for (size_t i = 0; i < harts_.size(); i++) {
     const RiscvHartPort& hart = harts_[i];
-    mswi_->irq(i).connect(hart.set_irq, hart.opaque, kIrqMSoft);
-    mtimer_->irq(i).connect(hart.set_irq, hart.opaque, kIrqMTimer);
-    plic_->irq(2 * i).connect(hart.set_irq, hart.opaque, kIrqMExternal);
-    plic_->irq(2 * i + 1).connect(hart.set_irq, hart.opaque, kIrqSExternal);
+    const char* const name = hart_names_.emplace_back(stringf("hart%u", hart.hart_id)).c_str();
+    mswi_->irq(i).connect(hart.set_irq, hart.opaque, kIrqMSoft, name);
+    mtimer_->irq(i).connect(hart.set_irq, hart.opaque, kIrqMTimer, name);
+    plic_->irq(2 * i).connect(hart.set_irq, hart.opaque, kIrqMExternal, name);
+    plic_->irq(2 * i + 1).connect(hart.set_irq, hart.opaque, kIrqSExternal, name);
     hart.set_time_source(hart.opaque, mtimer_->time_source());
     if (hart.time_changed != nullptr) mtimer_->add_listener({hart.time_changed, hart.opaque});
   }

@@ -127,6 +127,7 @@ class VirtBoard {
   MemoryRegion& system_;
   VirtBoardConfig config_;
   std::vector<RiscvHartPort> harts_;
+  std::vector<std::string> hart_names_;  // of the harts' lines in traces
 
   MemoryRegion ram_, mrom_;
   uint8_t* ram_host_ = nullptr;

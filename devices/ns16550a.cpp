@@ -1,6 +1,7 @@
 #include "devices/ns16550a.h"
 
 #include "core/fdt.h"
+#include "core/trace_format.h"
 
 namespace monochord {
 
@@ -167,6 +168,7 @@ void Ns16550a::receive_byte(uint8_t byte) {
 }
 
 void Ns16550a::receive(const uint8_t* bytes, size_t size) {
+  if (trace_event_on(kTrace_io_input)) trace_io_input(kInfo.name, size, trace_hash(kTraceHashSeed, bytes, size));
   for (size_t i = 0; i < size; i++) receive_byte(bytes[i]);
   update_irq();
 }

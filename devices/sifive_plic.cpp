@@ -20,7 +20,7 @@ SifivePlic::SifivePlic(unsigned contexts) : Device(kInfo), contexts_(contexts), 
 
 void SifivePlic::connect(IrqLine& line, unsigned number) {
   CHECK(number >= 1 && number <= kSources);
-  line.connect(&source_changed, this, static_cast<int>(number));
+  line.connect(&source_changed, this, static_cast<int>(number), "plic");
 }
 
 void SifivePlic::reset() {

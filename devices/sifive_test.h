@@ -2,6 +2,7 @@
 //   0x00  FINISH  0x5555 | code<<16: power off, exit status `code` (0 for plain 0x5555)
 //                 0x3333 | code<<16: fail, exit status `code`
 //                 0x7777: reset
+//   0x08  MARKER  any value: the trace event `marker`, and nothing else. Our own; QEMU ignores it.
 // Linux and OpenSBI reach it as syscon-poweroff and syscon-reboot. Main context (MMIO), BQL held: it only leaves a request to the loop.
 // Source: SiFive test finisher as found in QEMU's virt and sifive_e device trees.
 #pragma once
@@ -22,6 +23,8 @@ class SifiveTest final : public RegisterDevice<SifiveTest> {
  private:
   uint64_t read_finish() { return 0; }
   void write_finish(uint64_t value);
+  uint64_t read_marker() { return 0; }
+  void write_marker(uint64_t value);
 };
 
 }  // namespace monochord

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/log.h"
+#include "core/trace.h"
 
 namespace monochord {
 namespace {
@@ -188,6 +189,7 @@ void VirtioBlk::complete(const Completion& completion) {
     error("the status of a request is no longer in memory");
     return;
   }
+  trace_io_complete(kName, completion.head, completion.status);
   queue(0).push(completion.head, completion.written);
 }
 

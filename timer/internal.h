@@ -74,9 +74,9 @@ void names_reset();
 
 // observer.cpp
 extern TimerObserver* observer;
-void observe_now(TimerEventKind kind, int clock, const char* name, uint64_t number, int64_t deadline_ns, int64_t now_ns);
-inline void observe(TimerEventKind kind, int clock, const char* name, uint64_t number, int64_t deadline_ns, int64_t now_ns) {
-  if (__builtin_expect(observer != nullptr, 0)) observe_now(kind, clock, name, number, deadline_ns, now_ns);
+void observe_now(const TimerEvent& event);
+inline void observe(TimerEventKind kind, int clock, const char* name, uint64_t number, int64_t deadline_ns, int64_t now_ns, int attributes = 0) {
+  if (__builtin_expect(observer != nullptr, 0)) observe_now({kind, clock, name, number, deadline_ns, now_ns, attributes});
 }
 
 // run.cpp

@@ -7,10 +7,7 @@ namespace {
 void* observer_opaque;
 }
 
-void observe_now(TimerEventKind kind, int clock, const char* name, uint64_t number, int64_t deadline_ns, int64_t now_ns) {
-  const TimerEvent event = {kind, clock, name, number, deadline_ns, now_ns};
-  observer(observer_opaque, &event);
-}
+void observe_now(const TimerEvent& event) { observer(observer_opaque, &event); }
 
 }  // namespace monochord
 

@@ -21,13 +21,14 @@ void fire(QEMUTimerList* list, QEMUTimer* timer, int64_t now) {
   const uint64_t number = timer->number;
   const int64_t deadline = timer->expire_time;
   const QEMUClockType type = list->type;
+  const int attributes = timer->attributes;
   QEMUTimerCB* cb = timer->cb;
   void* opaque = timer->opaque;
   list->active.remove(timer);
   timer->expire_time = -1;
-  observe(kTimerEventFired, type, name, number, deadline, now);
+  observe(kTimerEventFired, type, name, number, deadline, now, attributes);
   cb(opaque);
-  observe(kTimerEventReturned, type, name, number, deadline, now);
+  observe(kTimerEventReturned, type, name, number, deadline, now, attributes);
 }
 
 // A driven list of the clock that this pass has not run yet. Asked anew after each run: callbacks may make and free lists.

@@ -27,7 +27,7 @@ void insert_and_notify(QEMUTimer* ts, int64_t expire_time) {
   if (ts->expire_time >= 0) list->active.remove(ts);
   ts->expire_time = expire_time < 0 ? 0 : expire_time;
   list->active.insert(ts, expire_time < 0);
-  observe(kTimerEventArmed, list->type, ts->name, ts->number, ts->expire_time, 0);
+  observe(kTimerEventArmed, list->type, ts->name, ts->number, ts->expire_time, 0, ts->attributes);
   if (list->active.top() != ts) return;
   host_alarm_wanted_for(list);
   timerlist_notify(list);
@@ -100,7 +100,7 @@ void timer_del(QEMUTimer* ts) {
   list->active.remove(ts);
   const int64_t deadline = ts->expire_time;
   ts->expire_time = -1;
-  observe(kTimerEventCancelled, list->type, ts->name, ts->number, deadline, 0);
+  observe(kTimerEventCancelled, list->type, ts->name, ts->number, deadline, 0, ts->attributes);
 }
 
 bool timer_pending(const QEMUTimer* ts) { return ts->expire_time >= 0; }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/bql.h"
+#include "core/check.h"
 #include "core/host.h"
 #include "core/main_loop.h"
 #include "port/posix/fd_flags.h"
@@ -125,6 +126,7 @@ void on_crash(int signal, siginfo_t* info, void* ucontext) {
 #endif
   terminal_restore();
   fd_flags_restore();
+  run_crash_hook();
   const struct sigaction& before = saved[signal].action;
   if (before.sa_flags & SA_SIGINFO) {
     before.sa_sigaction(signal, info, ucontext);

@@ -155,6 +155,11 @@ class RiscvCpu final : public Cpu {
   volatile uint64_t irq_lines = 0;              // MSIP MTIP MEIP SEIP from devices, STIP from Sstc
   volatile uint64_t dma_epoch = 0;              // bumped by every DMA write and hart switch: SC compares it
 
+  // For traces. total_instructions() when a bit of mip last rose, by RiscvIrq; both contexts, BQL held.
+  std::array<uint64_t, kIrqMExternal + 1> pending_since{};
+  uint64_t state_hash = 0;                      // rolls over the traps taken while state_hash is traced
+  uint32_t traps_traced = 0;
+
   StepLog* step_log = nullptr;                  // under --check: what a stretch of instructions does outside `state`
 
   Interpreter& interpreter() { return *interpreter_; }

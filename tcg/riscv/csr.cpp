@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "core/bql.h"
+#include "core/trace.h"
 #include "tcg/riscv/csr_internal.h"
 #include "tcg/riscv/pmp.h"
 #include "tcg/riscv/stimer.h"
@@ -25,6 +26,8 @@ enum Flags : unsigned {
   kEnd = 1 << 0,
   kBql = 1 << 1,
   kSoftOnly = 1 << 2,  // csrrs and csrrc change what software wrote, not what the lines show (3.1.9)
+  kTraced = 1 << 3,
+  kTraceEnables = 1 << 4,
 };
 
 // --- access ---------------------------------------------------------------------------------------------------
@@ -115,7 +118,7 @@ void write_sie(RiscvCpu& cpu, unsigned, uint64_t value) {
   cpu.state.mie = (cpu.state.mie & ~cpu.state.mideleg) | (value & cpu.state.mideleg);
 }
 
-void set_mip(RiscvCpu& cpu, uint64_t value, uint64_t mask) { cpu.state.mip_soft = (cpu.state.mip_soft & ~mask) | (value & mask); }
+void set_mip(RiscvCpu& cpu, uint64_t value, uint64_t mask) { set_soft_interrupts(cpu, (cpu.state.mip_soft & ~mask) | (value & mask)); }
 uint64_t read_mip(const RiscvCpu& cpu, unsigned) { return cpu.mip(); }
 void write_mip(RiscvCpu& cpu, unsigned, uint64_t value) {
   // With STCE, STIP shows the comparison with stimecmp and nothing else.
@@ -148,7 +151,7 @@ void write_menvcfg(RiscvCpu& cpu, unsigned, uint64_t value) {
   state.menvcfg = now;
   if (changed & (kMenvcfgPbmte | kMenvcfgAdue)) cpu.tlb.flush_all();
   if (changed & kMenvcfgStce) {
-    state.mip_soft &= ~kMipStip;  // STIP changes its owner: what software wrote into it is gone either way
+    set_soft_interrupts(cpu, state.mip_soft & ~kMipStip);  // STIP changes its owner: what software wrote into it is gone either way
     cpu.stimer->set(state.stimecmp, (now & kMenvcfgStce) != 0);
   }
 }
@@ -243,6 +246,15 @@ void set(RiscvCpu& cpu, const Row& row, uint64_t value) {
   if ((row.flags & kBql) && pending_interrupt(cpu) >= 0) cpu_interrupt(cpu, CPU_INTERRUPT_HARD);
 }
 
+// Interrupts are switched off and on so often that other bits of mstatus and sstatus are no events.
+void trace_write(const RiscvCpu& cpu, const Row& row, uint64_t before) {
+  const uint64_t now = get(cpu, row);
+  if ((row.flags & kTraceEnables) && ((before ^ now) & (kMstatusMie | kMstatusSie)) == 0) return;
+  trace_csr_write(row.name, cpu.cpu_index, before, now);
+}
+
+bool traced(const Row& row) { return trace_event_on(kTrace_csr_write) && (row.flags & (kTraced | kTraceEnables)); }
+
 bool read_only(unsigned csr) { return (csr >> 10) == 3; }
 uint8_t lowest_privilege(unsigned csr) { return (csr >> 8) & 3; }
 
@@ -261,7 +273,9 @@ CsrAccess access(RiscvCpu& cpu, const Row& row, CsrOp op, uint64_t operand, bool
   uint64_t value = operand;
   if (op == CsrOp::kSet) value = base | operand;
   if (op == CsrOp::kClear) value = base & ~operand;
+  const uint64_t before = traced(row) ? get(cpu, row) : 0;
   set(cpu, row, value);
+  if (traced(row)) trace_write(cpu, row, before);
   return result;
 }
 
@@ -274,7 +288,7 @@ CsrAccess helper_csr(RiscvCpu& cpu, unsigned number, CsrOp op, uint64_t operand,
       !row->access(cpu, number)) {
     return {{Exception::kIllegalInst, insn}, 0};
   }
-  if (row->flags & csr::kBql) {
+  if ((row->flags & csr::kBql) || csr::traced(*row)) {
     BqlLockGuard lock;
     return csr::access(cpu, *row, op, operand, read, write);
   }
@@ -303,6 +317,7 @@ void csr_reset(RiscvCpu& cpu) {
   fresh.mstatus = kMstatusUxl64 | kMstatusSxl64;
   if (cpu.config.has(Ext::kSvpbmt)) fresh.menvcfg |= kMenvcfgPbmte;
   if (cpu.config.has(Ext::kSvadu) && !cpu.config.has(Ext::kSvade)) fresh.menvcfg |= kMenvcfgAdue;
+  set_soft_interrupts(cpu, 0);
   cpu.state = fresh;
   pmp_update(cpu.state);
   cpu.tlb.flush_all();

@@ -1,8 +1,12 @@
 // Traps, and the interrupt lines of a hart. Source: see trap.h.
 #include "tcg/riscv/trap.h"
 
+#include <algorithm>
+
 #include "core/log.h"
+#include "core/main_loop.h"
 #include "core/trace.h"
+#include "core/trace_format.h"
 #include "tcg/riscv/bits.h"
 
 namespace monochord {
@@ -24,6 +28,18 @@ uint64_t takable(const HartState& state, uint64_t pending) {
   const uint64_t for_m = m_on ? pending & ~state.mideleg : 0;
   if (for_m != 0) return for_m;
   return s_on ? pending & state.mideleg : 0;
+}
+
+// Each hash goes on from the one before: equal hashes, equal states at all of these traps.
+void trace_state(RiscvCpu& cpu) {
+  constexpr uint32_t kTrapsPerHash = 64;
+  if (++cpu.traps_traced % kTrapsPerHash != 0) return;
+  const HartState& state = cpu.state;
+  uint64_t words[5 + 32 + 32] = {state.pc, state.priv, state.mstatus, state.mcause, state.scause};
+  std::copy_n(state.x.begin(), 32, words + 5);
+  std::copy_n(state.f.begin(), 32, words + 5 + 32);
+  cpu.state_hash = trace_hash(cpu.state_hash, reinterpret_cast<const uint8_t*>(words), sizeof words);
+  trace_state_hash(cpu.cpu_index, cpu.state_hash);
 }
 
 // Enters the handler of a trap at `to` (S or M). `cause` with its interrupt bit.
@@ -54,6 +70,7 @@ void enter(RiscvCpu& cpu, uint8_t to, uint64_t cause, uint64_t tval) {
   state.pc = tvec & ~uint64_t{3};
   if ((cause & kCauseInterrupt) && (tvec & 1)) state.pc += 4 * (cause & ~kCauseInterrupt);
   trace_trap_entered(cpu.cpu_index, from, to, state.pc);
+  if (trace_event_on(kTrace_state_hash)) trace_state(cpu);
 }
 
 // A trap or a return may open the door for an interrupt that waited.
@@ -105,6 +122,8 @@ bool take_interrupt(RiscvCpu& cpu) {
     qemu_log_mask(kLogInt, "hart %d: interrupt %d at 0x%llx, %c -> %c", cpu.cpu_index, irq, static_cast<unsigned long long>(state.pc),
                   "US?M"[state.priv], "US?M"[to]);
   }
+  if (trace_event_on(kTrace_interrupt_taken))
+    trace_interrupt_taken(cpu.cpu_index, irq, state.pc, total_instructions() - cpu.pending_since[static_cast<size_t>(irq)]);
   enter(cpu, to, kCauseInterrupt | static_cast<uint64_t>(irq), 0);
   // What is still pending is masked by the entry, but for M mode's interrupts over an S-mode handler.
   if (pending_interrupt(cpu) < 0) cpu_reset_interrupt(cpu, CPU_INTERRUPT_HARD);
@@ -112,20 +131,37 @@ bool take_interrupt(RiscvCpu& cpu) {
 }
 
 // --- interrupt lines ------------------------------------------------------------------------------------------------
+namespace {
+
+// Bit `irq` of mip, as the guest reads it, has changed.
+void mip_changed(RiscvCpu& cpu, int irq, bool level) {
+  if (!level) {
+    trace_interrupt_cleared(cpu.cpu_index, irq);
+    return;
+  }
+  cpu.pending_since[static_cast<size_t>(irq)] = total_instructions();
+  trace_interrupt_pending(cpu.cpu_index, irq);
+}
+
+}  // namespace
+
+void set_soft_interrupts(RiscvCpu& cpu, uint64_t mip_soft) {
+  DCHECK(bql_locked());
+  const uint64_t changed = (cpu.state.mip_soft ^ mip_soft) & ~cpu.irq_lines;
+  cpu.state.mip_soft = mip_soft;
+  for (const uint8_t irq : kPriority)
+    if (changed >> irq & 1) mip_changed(cpu, irq, mip_soft >> irq & 1);
+}
+
 void RiscvCpu::set_irq_line(int irq, int level) {
   DCHECK(bql_locked());
   CHECK(irq >= 0 && irq < 64 && ((kMipAll >> irq) & 1));
   const uint64_t bit = uint64_t{1} << irq;
   const uint64_t lines = irq_lines;
   if (((lines & bit) != 0) == (level != 0)) return;
-  if (level != 0) {
-    irq_lines = lines | bit;
-    trace_interrupt_pending(cpu_index, irq);
-    cpu_interrupt(*this, CPU_INTERRUPT_HARD);
-  } else {
-    irq_lines = lines & ~bit;
-    trace_interrupt_cleared(cpu_index, irq);
-  }
+  irq_lines = level != 0 ? lines | bit : lines & ~bit;
+  if ((state.mip_soft & bit) == 0) mip_changed(*this, irq, level != 0);
+  if (level != 0) cpu_interrupt(*this, CPU_INTERRUPT_HARD);
 }
 
 void riscv_cpu_irq(void* opaque, int n, int level) { static_cast<RiscvCpu*>(opaque)->set_irq_line(n, level); }

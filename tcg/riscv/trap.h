@@ -13,6 +13,9 @@ bool take_interrupt(RiscvCpu& cpu);
 // The interrupt that take_interrupt would take now, or -1.
 int pending_interrupt(const RiscvCpu& cpu);
 
+// Software writes its bits of mip (HartState::mip_soft).
+void set_soft_interrupts(RiscvCpu& cpu, uint64_t mip_soft);
+
 // The privileged instructions; `state.pc` is theirs. On success state.pc is where execution goes on; otherwise a Trap.
 Trap helper_mret(RiscvCpu& cpu, uint32_t insn);
 Trap helper_sret(RiscvCpu& cpu, uint32_t insn);

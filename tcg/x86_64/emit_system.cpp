@@ -1,4 +1,5 @@
 // System instructions: the few CSR accesses that kernels make all the time inline, everything else by its helper in C++.
+#include "core/trace.h"
 #include "tcg/emit/emit.h"
 #include "tcg/riscv/bits.h"
 #include "tcg/x86_64/unit_emitter.h"
@@ -90,7 +91,9 @@ bool UnitEmitter::emit_csr(const Uop& u) {
     if (args.write) e_.mov(frame(field.at), rcx);
     return true;
   }
-  return args.number == kSstatus && (u_.has_f || !args.write) && emit_sstatus(u, args);
+  // A write that is traced goes through C++, so switch traces on before the machine runs.
+  const bool in_cpp = args.write && (!u_.has_f || trace_event_on(kTrace_csr_write));
+  return args.number == kSstatus && !in_cpp && emit_sstatus(u, args);
 }
 
 // sstatus as it is read, in the result's register: SD says whether FS is Dirty now.

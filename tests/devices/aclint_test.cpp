@@ -25,6 +25,17 @@ class Aclint : public DeviceFixture {
   std::vector<LineProbe> probes;
 };
 
+TEST_F(Aclint, a_software_interrupt_is_traced_with_both_harts) {
+  AclintMswi mswi(2);
+  map(kSwi, mswi);
+  const TraceProbe probe("ipi");
+  write(kSwi + 4, 4, 1);
+  write(kSwi + 4, 4, 0);
+  write(kSwi + 8, 4, 1);  // nobody
+  EXPECT_EQ(probe.lines, (std::vector<std::string>{"ipi from=-1 to=1"})) << "no hart runs";
+  unmap(mswi);
+}
+
 TEST_F(Aclint, B99_mtimecmp_past_interrupts_at_once) {
   make(1);
   advance_ns(1000);  // mtime 10

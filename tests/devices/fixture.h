@@ -18,6 +18,7 @@
 #include "core/device.h"
 #include "core/host.h"
 #include "core/memory.h"
+#include "core/trace.h"
 #include "port/virtual/virtual_host.h"
 #include "port/virtual/virtual_timer_host.h"
 #include "timer/timer.h"
@@ -56,6 +57,20 @@ struct FakeChar final : CharBackend {
     }
   }
   bool connected() const { return receiver_.receive != nullptr; }
+};
+
+// The trace events of a scope, as text.
+struct TraceProbe {
+  explicit TraceProbe(const char* pattern) {
+    lines.clear();
+    trace_set_sink([](const TraceRecord& record) { lines.push_back(trace_text(record)); });
+    EXPECT_TRUE(trace_enable(pattern).ok());
+  }
+  ~TraceProbe() {
+    trace_disable_all();
+    trace_set_sink(nullptr);
+  }
+  static inline std::vector<std::string> lines;
 };
 
 // A disk in memory that fails when told.

@@ -28,6 +28,16 @@ class Uart : public DeviceFixture {
   LineProbe line;
 };
 
+TEST_F(Uart, input_is_traced_by_length_and_hash) {
+  const TraceProbe probe("io_input");
+  fifos(1);
+  terminal.type("a");
+  terminal.type("b");
+  ASSERT_EQ(probe.lines.size(), 2u);
+  EXPECT_TRUE(probe.lines[0].starts_with("io_input source=serial bytes=1 hash=0x")) << probe.lines[0];
+  EXPECT_NE(probe.lines[0], probe.lines[1]);
+}
+
 TEST_F(Uart, registers_after_reset) {
   EXPECT_EQ(get(1), 0);
   EXPECT_EQ(get(2), 1);

@@ -46,5 +46,15 @@ TEST_F(Finisher, anything_else_does_nothing) {
   EXPECT_EQ(status_after(7u << 16 | 0x3333), 7);
 }
 
+TEST_F(Finisher, a_marker_is_an_event_and_nothing_else) {
+  const TraceProbe probe("marker");
+  write(kTest + 8, 4, 0xdeadbeef);
+  write(kTest + 8, 2, 5);
+  write(kTest + 12, 4, 6);
+  EXPECT_EQ(read(kTest + 8, 4), 0u);
+  EXPECT_EQ(probe.lines, (std::vector<std::string>{"marker hart=-1 value=0xdeadbeef", "marker hart=-1 value=0x5"})) << "no hart runs";
+  EXPECT_FALSE(qemu_shutdown_requested());
+}
+
 }  // namespace
 }  // namespace monochord

@@ -84,6 +84,17 @@ TEST_F(Blk, errors_of_the_host_are_io_errors_and_the_next_request_works) {
   EXPECT_FALSE(broken());
 }
 
+TEST_F(Blk, requests_that_are_done_are_traced_with_their_status) {
+  begin(disk);
+  const TraceProbe probe("io_complete");
+  request(VirtioBlk::kIn, 0, 512, true);
+  disk.error = EIO;
+  request(VirtioBlk::kIn, 0, 512, true);
+  ASSERT_EQ(probe.lines.size(), 2u);
+  EXPECT_TRUE(probe.lines[0].starts_with("io_complete device=virtio-blk-device request=") && probe.lines[0].ends_with(" status=0")) << probe.lines[0];
+  EXPECT_TRUE(probe.lines[1].ends_with(" status=1")) << probe.lines[1];
+}
+
 TEST_F(Blk, a_read_only_disk_says_so_and_refuses_writes) {
   MemoryDisk ro(1 << 20, true);
   begin(ro);

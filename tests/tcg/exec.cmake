@@ -20,6 +20,7 @@ add_executable(tcg-exec-tests
   ${CMAKE_CURRENT_LIST_DIR}/random_code_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/self_modifying_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tlb_test.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/trace_events_test.cpp
   ${CMAKE_CURRENT_LIST_DIR}/two_hart_test.cpp)
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
 target_precompile_headers(tcg-exec-tests REUSE_FROM test-prelude)

@@ -94,6 +94,45 @@ TEST(Options, AcceleratorsAndTheirKeys) {
     EXPECT_NE(help.find(key), std::string::npos) << key;
 }
 
+TEST(Options, TracesAddUp) {
+  const auto bits = [](std::initializer_list<TraceEvent> events) {
+    uint64_t mask = 0;
+    for (const TraceEvent event : events) mask |= uint64_t{1} << event;
+    return mask;
+  };
+  const Result<Options> options = parse({"-trace", "?ret", "-trace", "enable=marker,file=a,,b", "-trace", "file=a,,b,ring=0x100", "-trace", "-sret", "-d", "trace:ipi,int,trace:kick"});
+  ASSERT_TRUE(options.ok()) << options.error().message;
+  const TraceRequest& trace = options.value().trace;
+  EXPECT_EQ(trace.events, bits({kTrace_mret, kTrace_marker}));
+  EXPECT_EQ(trace.text_events, bits({kTrace_ipi, kTrace_kick}));
+  EXPECT_EQ(trace.file, "a,b");
+  EXPECT_EQ(trace.ring, 256u);
+  EXPECT_EQ(options.value().log_items, "int");
+  EXPECT_EQ(trace_mask, 0u) << "parsing switches nothing on";
+  EXPECT_TRUE(parse({}).value().trace.file.empty());
+  EXPECT_EQ(parse({}).value().trace.events, 0u);
+  EXPECT_EQ(parse({"-d", "trace:mret"}).value().log_items, "");
+}
+
+TEST(Options, WhatIsWrongWithATraceIsSaid) {
+  EXPECT_NE(error_of({"-trace", "timer_fierd"}).find("-trace timer_fierd: no such event; did you mean 'timer_fired'?"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,event=x"}).find("did you mean 'events'"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,file=a", "-trace", "sret,file=b"}).find("-trace file=b: the events go to a already"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,file="}).find("missing"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", ""}).find("a pattern is missing"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,file=a,ring=many"}).find("ring=many: the number of events"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,file=a,ring=99999999999"}).find("from 1 to"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,file=a,ring=5", "-trace", "ring=6"}).find("there is one ring"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,ring=5"}).find("needs file="), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "file=a"}).find("no event is on"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "mret,file=a", "-trace", "-mret"}).find("no event is on"), std::string::npos);
+  EXPECT_NE(error_of({"-trace", "events=/no/such/file"}).find("/no/such/file: No such file"), std::string::npos);
+  EXPECT_NE(error_of({"-d", "trace:timer_fierd"}).find("-d trace:timer_fierd: no such event"), std::string::npos);
+  EXPECT_NE(error_of({"-d", "trace:mret,"}).find("-d"), std::string::npos);
+  EXPECT_NE(parse({"-trace", "help"}).value().text.find("timer_fired"), std::string::npos);
+  EXPECT_NE(parse({"-d", "help"}).value().text.find("trace:PATTERN"), std::string::npos);
+}
+
 TEST(Options, AMissingValueIsAnError) { EXPECT_NE(error_of({"-kernel"}).find("-kernel needs a value"), std::string::npos); }
 
 TEST(Options, AppendAndInitrdNeedAKernel) {

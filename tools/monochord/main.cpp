@@ -11,6 +11,7 @@
 #include "core/host.h"
 #include "core/log.h"
 #include "core/main_loop.h"
+#include "core/trace_session.h"
 #include "port/posix/posix_host.h"
 #include "port/posix/posix_timer_host.h"
 #include "tcg/jit/perf_map.h"
@@ -105,7 +106,9 @@ int run(int argc, char** argv) {
   guest_time_start(options.icount);
   Result<std::unique_ptr<Machine>> machine = recording ? Machine::create(options) : Result<std::unique_ptr<Machine>>(recording.error());
   if (!machine) error_report("%s", machine.error().message.c_str());
-  else status = options.dumpdtb.empty() ? (*machine)->run() : 0;
+  else if (!options.dumpdtb.empty()) status = 0;
+  else if (Status ok = trace_start(options.trace); !ok) error_report("%s", ok.error().message.c_str());
+  else status = trace_finish((*machine)->run());
   // Disarmed and blocked, then the terminal, then (at the end of this scope) the machine. The BQL stays held: no callback runs any more.
   host.uninstall();
   posix_timer_host_uninstall();

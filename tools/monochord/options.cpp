@@ -8,6 +8,7 @@
 #include "devices/device_types.h"
 #include "tcg/riscv/config.h"
 #include "tools/monochord/schedule_options.h"
+#include "tools/monochord/trace_options.h"
 #include "tools/monochord/version.h"
 
 namespace monochord {
@@ -224,12 +225,21 @@ Status set_global(Parser& p, const std::string& value) {
 
 Status set_log(Parser& p, const std::string& value) {
   if (value == "help" || value == "?") {
-    p.print(log_help());
+    p.print(log_help() + stringf("%-15s %s\n", "trace:PATTERN", "print these trace events (-trace help lists them)"));
     return {};
   }
-  p.options.log_items = value;
-  const Result<uint32_t> mask = parse_log_items(value.c_str());
+  const Result<std::string> items = take_trace_items(p.options.trace, value);
+  if (!items) return items.error();
+  if (items.value().empty()) return {};
+  p.options.log_items = items.value();
+  const Result<uint32_t> mask = parse_log_items(items.value().c_str());
   return mask ? Status() : Status(mask.error());
+}
+
+Status set_trace(Parser& p, const std::string& value) {
+  if (value != "help" && value != "?") return add_trace_option(p.options.trace, value);
+  p.print(trace_help());
+  return {};
 }
 
 Status set_gdb(Parser& p, const std::string& value) {
@@ -321,6 +331,8 @@ const OptionRow kOptions[] = {
     {"no-shutdown", nullptr, kDebug, "stop instead of ending when the guest powers off", SET_FLAG(no_shutdown)},
     {"d", "ITEM[,...]", kDebug, "log these items ('help' lists them)", set_log},
     {"D", "FILE", kDebug, "log to FILE instead of stderr", SET_STRING(log_file)},
+    {"trace", "[enable=]PATTERN[,events=FILE][,file=FILE][,ring=N]", kDebug,
+     "events of timers and interrupts ('help' lists them), as text or into FILE; with ring= the last N, when the run fails", set_trace},
     {"pidfile", "FILE", kDebug, "write the process id to FILE", SET_STRING(pidfile)},
     {"check", "unit|N", kDebug, "repeat generated code in the interpreter, after each unit or N instructions, and compare",
      [](Parser& p, const std::string& value) -> Status { return set_check(p.options.jit, value); }},
@@ -350,7 +362,6 @@ const RefusedRow kRefused[] = {
     {"spice", true, "there is no graphical display; use -nographic"},
     {"vga", true, "there is no graphical display; use -nographic"},
     {"qmp", true, "the machine protocol is not built; use the monitor (Ctrl-A c)"},
-    {"trace", true, "traces are not built yet; -d int,exec shows interrupts and blocks as text"},
     {"incoming", true, "migration is not built"},
     {"loadvm", true, "snapshots are not built"},
     {"sandbox", true, "start it under your own seccomp filter: it needs neither clone nor exec"},
@@ -410,6 +421,7 @@ Status check_together(const Options& o) {
   }
   if (!o.schedule.empty() && o.icount.mode != ICOUNT_PRECISE)
     return errorf("--interrupt-at and --hold-interrupt name instructions, which are the same in each run only with -icount shift=N: add it");
+  if (Status ok = check_trace_options(o.trace); !ok) return ok;
   if (o.serials.size() > 1) return errorf("-serial: the board has one serial port; it was given %zu times", o.serials.size());
   return {};
 }

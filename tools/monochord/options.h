@@ -17,6 +17,7 @@
 
 #include "core/result.h"
 #include "core/schedule.h"
+#include "core/trace_session.h"
 #include "tcg/jit/options.h"
 
 namespace monochord {
@@ -69,6 +70,7 @@ struct Options {
   bool no_reboot = false;
   bool no_shutdown = false;
   std::string log_items, log_file;              // -d, -D
+  TraceRequest trace;                           // -trace, -d trace:
   std::string name, pidfile;
   std::string rtc_base, rtc_clock;              // -rtc; empty: the default, see defaults_of_time()
   IcountOptions icount = {ICOUNT_DISABLED, 0, true, false};

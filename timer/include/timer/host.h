@@ -160,6 +160,7 @@ typedef struct TimerEvent {
   uint64_t number;       // the timer's, by order of creation; 0: not about a timer
   int64_t deadline_ns;
   int64_t now_ns;
+  int attributes;        // the timer's (QEMU_TIMER_ATTR_...)
 } TimerEvent;
 
 typedef void TimerObserver(void* opaque, const TimerEvent* event);

@@ -63,9 +63,9 @@ bool handle_requests(const RunOptions& options) {
       rr = RoundRobin{};
     }
   }
-  if (loop_requests.shutdown != 0) trace_machine_shutdown(static_cast<int>(loop_requests.shutdown), static_cast<int>(loop_requests.exit_status));
   const bool by_guest = loop_requests.shutdown == static_cast<int>(ShutdownCause::kGuestShutdown);
   if (by_guest && options.guest_shutdown_stops) {
+    trace_machine_shutdown(static_cast<int>(loop_requests.shutdown), static_cast<int>(loop_requests.exit_status));
     loop_requests.shutdown = 0;
     loop_requests.exit_status = 0;
     vm_stop(RunState::kShutdown);
@@ -126,6 +126,7 @@ int run_loop(const RunOptions& options) {
   run_machine(options, -1, false);
   running_options = nullptr;
   const int status = loop_requests.exit_status;
+  trace_machine_shutdown(static_cast<int>(loop_requests.shutdown), status);
   vm_stop(RunState::kShutdown);
   loop_requests.shutdown = 0;
   loop_requests.exit_status = 0;

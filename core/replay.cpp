@@ -102,6 +102,15 @@ const ReplayRecord* record_here() {
   return record->instruction == now ? record : nullptr;
 }
 
+// The guest ends the run by itself, and does so in the replay.
+bool is_guests(ShutdownCause cause) {
+  return cause == ShutdownCause::kGuestShutdown || cause == ShutdownCause::kGuestReset || cause == ShutdownCause::kDeadlock;
+}
+
+ShutdownCause cause_of(const ReplayRecord& end) { return static_cast<ShutdownCause>(end.value & 15); }
+
+void end_as(const ReplayRecord& end) { qemu_system_shutdown_request(cause_of(end), static_cast<int>(end.value / 16 & 0xff)); }
+
 InputGate* find_gate(const std::string& name) {
   for (InputGate* gate : state.gates)
     if (name == gate->name()) return gate;
@@ -121,22 +130,22 @@ void replay_start_playing(std::unique_ptr<ReplayReader> reader) {
   replay_mode_now = ReplayMode::kPlay;
 }
 
-int replay_end(int status, bool by_guest) {
+int replay_end(int status, ShutdownCause cause) {
   if (replay_mode_now == ReplayMode::kRecord) {
     ReplayRecord end = here(ReplayKind::kEnd);
-    end.value = static_cast<uint64_t>(status) * 2 + by_guest;
+    end.value = static_cast<uint64_t>(status & 0xff) * 16 + static_cast<uint64_t>(cause);
     append_with_digest(end);
     return state.writer->close() || status != 0 ? status : 1;
   }
   if (replay_mode_now != ReplayMode::kPlay || state.failed) return status;
   const ReplayRecord* record = record_here();
-  if (by_guest && (record == nullptr || record->kind != ReplayKind::kEnd)) {
+  if (is_guests(cause) && (record == nullptr || record->kind != ReplayKind::kEnd)) {
     fail(stringf("the guest ended after %llu instructions, and the recording goes on", ull(total_instructions())));
     return 1;
   }
   if (record == nullptr || record->kind != ReplayKind::kEnd) return status;  // somebody ended the replay
   check_digest(*record);
-  return state.failed ? 1 : static_cast<int>(record->value / 2 & 0xff);
+  return state.failed ? 1 : status;
 }
 
 void replay_forget() {
@@ -190,7 +199,7 @@ bool replay_wakes(int64_t deadline_ns) {
   const int64_t ahead = record->virtual_ns - qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
   if (!sampled() && deadline_ns >= 0 && ahead >= deadline_ns) return false;
   if (record->kind == ReplayKind::kEnd) {
-    qemu_system_shutdown_request(ShutdownCause::kHostQuit, 0);
+    end_as(*record);
   } else if (record->kind == ReplayKind::kWarp) {
     if (ahead > 0) guest_time_warp(ahead);
     state.reader->next();
@@ -237,9 +246,9 @@ int replay_take_reset() {
   return cause;
 }
 
-bool replay_is_over() {
+void replay_take_end() {
   const ReplayRecord* record = record_here();
-  return record != nullptr && record->kind == ReplayKind::kEnd && (record->value & 1) == 0 && state.may_look;
+  if (record != nullptr && record->kind == ReplayKind::kEnd && state.may_look && !is_guests(cause_of(*record))) end_as(*record);
 }
 
 // --- the gates' ---------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/main_loop.h"
 #include "core/replay_file.h"
 
 namespace monochord {
@@ -30,8 +31,8 @@ inline ReplayMode replay_mode() { return replay_mode_now; }
 // Before guest_time_start(), which has to be given the mode of the recording.
 void replay_start_recording(std::unique_ptr<ReplayWriter> writer);
 void replay_start_playing(std::unique_ptr<ReplayReader> reader);
-// The run is over with `status`. Recording: closes the file. Playing: says whether the end is the recorded one; returns the status to exit with.
-int replay_end(int status, bool by_guest);
+// The run is over with `status`, because of `cause`. Recording: closes the file. Playing: says whether the end is the recorded one; returns the status to exit with.
+int replay_end(int status, ShutdownCause cause);
 
 // --- the loop's ---------------------------------------------------------------------------------------------------------
 // A turn begins; `asleep`: every hart sleeps. Decides whether this turn may look outside, and brings VIRTUAL up to date where it does.
@@ -49,8 +50,8 @@ bool replay_deliver();
 // A reset from outside is about to happen (recording), or happened here (playing: its cause, else 0).
 void replay_record_reset(int cause);
 int replay_take_reset();
-// Playing: the recording ends here.
-bool replay_is_over();
+// Playing: where somebody outside ended the recording, ends the run.
+void replay_take_end();
 
 // --- the gates' (core/input_gate.h) -------------------------------------------------------------------------------------
 void replay_add_gate(InputGate& gate);

@@ -26,7 +26,7 @@ enum class ReplayKind : uint8_t {
   kInput = 3,   // bytes came in through a gate
   kBreak = 4,   // the line of a gate was held low
   kReset = 5,   // somebody outside asked for a reset; value: the ShutdownCause
-  kEnd = 6,     // value: exit status * 2, and 1 where the guest itself ended it
+  kEnd = 6,     // value: exit status * 16 + the ShutdownCause
 };
 
 struct ReplayRecord {

@@ -75,7 +75,7 @@ ExecExit step_over(Cpu& cpu) {
 
 // Acts on a reset request. True if a shutdown was asked for.
 bool handle_requests(const RunOptions& options) {
-  if (replay_is_over()) qemu_system_shutdown_request(ShutdownCause::kHostQuit, 0);
+  replay_take_end();
   if (const int cause = replay_take_reset()) loop_requests.reset = cause;
   const bool guest_asked = loop_requests.reset == static_cast<int>(ShutdownCause::kGuestReset);
   if (loop_requests.reset && (guest_asked || replay_may_look())) {
@@ -92,9 +92,9 @@ bool handle_requests(const RunOptions& options) {
       rr = RoundRobin{};
     }
   }
-  if (loop_requests.shutdown != 0) trace_machine_shutdown(static_cast<int>(loop_requests.shutdown), static_cast<int>(loop_requests.exit_status));
   const bool by_guest = loop_requests.shutdown == static_cast<int>(ShutdownCause::kGuestShutdown);
   if (by_guest && options.guest_shutdown_stops) {
+    trace_machine_shutdown(static_cast<int>(loop_requests.shutdown), static_cast<int>(loop_requests.exit_status));
     loop_requests.shutdown = 0;
     loop_requests.exit_status = 0;
     vm_stop(RunState::kShutdown);
@@ -176,8 +176,8 @@ int run_loop(const RunOptions& options) {
   run_machine(options, -1, false);
   running_options = nullptr;
   const ShutdownCause cause = static_cast<ShutdownCause>(loop_requests.shutdown);
-  const bool by_guest = cause == ShutdownCause::kGuestShutdown || cause == ShutdownCause::kGuestReset || cause == ShutdownCause::kDeadlock;
-  const int status = replay_end(loop_requests.exit_status, by_guest);
+  const int status = replay_end(loop_requests.exit_status, cause);
+  trace_machine_shutdown(static_cast<int>(cause), status);
   vm_stop(RunState::kShutdown);
   loop_requests.shutdown = 0;
   loop_requests.exit_status = 0;

@@ -22,6 +22,7 @@ struct Session {
 Session session;
 
 void write_record(const TraceRecord& record) {
+  DCHECK(timer_mask.depth != 0);  // a callback may not come in the middle
   const uint64_t event = uint64_t{1} << record.event;
   if (session.file_events & event) {
     TraceFile& file = *session.files[(kHostEvents & event) != 0];
@@ -52,10 +53,7 @@ Status open_files(const TraceRequest& request) {
   return {};
 }
 
-void end_session() {
-  session.~Session();
-  new (&session) Session();
-}
+void end_session() { session = Session(); }
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 // loop never reaches: --interrupt-at N brings the interrupt after instruction N. Status 1: an increment was lost.
 .include "race.inc"
 .equ LOOPS, 20
-.globl _start, loop_begin, loop_end
+.globl _start, armed, loop_begin, loop_end, done
 _start:
   la s2, word
   read_mtime t1
@@ -10,6 +10,7 @@ _start:
   add t1, t1, t2
   set_mtimecmp t1, t0
   timer_interrupts handler
+armed:
   li s0, LOOPS
 loop_begin:
   ld t1, 0(s2)
@@ -19,6 +20,7 @@ loop_begin:
   bnez s0, loop_begin
 loop_end:
   csrci mstatus, MIE
+done:
   ld s7, 0(s2)
   ld s6, 8(s2)
   addi s6, s6, LOOPS

@@ -11,13 +11,13 @@ class ElfError(Exception):
 def _unpack(form, data, at):
     try:
         return struct.unpack_from(form, data, at)
-    except struct.error:
+    except (struct.error, OverflowError):
         raise ElfError('it is cut off') from None
 
 
 def _name(data, at):
-    end = data.find(b'\0', at)
-    return data[at:end].decode('ascii', 'replace') if 0 <= at <= end else ''
+    end = data.find(b'\0', at) if at < len(data) else -1
+    return data[at:end].decode('ascii', 'replace') if at <= end else ''
 
 
 class Symbols:
@@ -36,7 +36,7 @@ class Symbols:
             if kind != SYMTAB or each < 24 or link >= len(headers):
                 continue
             names = headers[link][4]
-            for at in range(offset, offset + size - 23, each):
+            for at in range(offset, min(offset + size, len(data)) - 23, each):
                 name, _, _, section, value, symbol_size = _unpack('<IBBHQQ', data, at)
                 text = _name(data, names + name) if name else ''
                 if text and 0 < section < 0xff00 and not text.startswith('$'):

@@ -1,6 +1,6 @@
 // Sleeps until a timer interrupt has set a flag.
-// Defect: the interrupt comes after the look at the flag and before wfi. The flag is set, nobody looks, and wfi waits for the next interrupt, whatever that
-// may be: here the housekeeping timer, a tenth of a second later.
+// Defect: the interrupt comes after the look at the flag and before wfi. The flag is set, nobody looks, and wfi waits for the next interrupt,
+// whatever that may be: here the housekeeping timer, a tenth of a second later.
 .include "race.inc"
 .globl _start, race_begin, race_end
 _start:

@@ -1,6 +1,6 @@
 // The handler of a timer patches an instruction that the mainline runs in a loop, then says so in a flag.
-// Defect: no fence.i between the store and the next time the instruction is fetched. A hart may go on with the old one. Emulators (and many cores) are kinder
-// than the manual: Monochord shows the defect with -cpu rv64,x-strict-fencei=on only.
+// Defect: no fence.i between the store and the next time the instruction is fetched. A hart may go on with the old one. Emulators (and many cores)
+// are kinder than the manual: Monochord shows the defect with -cpu rv64,x-strict-fencei=on only.
 .include "race.inc"
 .globl _start, race_begin, race_end
 _start:

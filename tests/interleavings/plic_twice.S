@@ -1,7 +1,7 @@
-// Sends bytes by interrupt: the UART's "transmitter empty" through PLIC line 10; each interrupt sends the next byte. (The UART is in loopback: the bytes go
-// nowhere.)
-// Defect: to complete, the handler reads the claim register a second time and writes back what it got. Line 10 is claimed already, so it gets 0, and completing
-// 0 completes nothing. Line 10 stays blocked: the second interrupt never comes.
+// Sends bytes by interrupt: the UART's "transmitter empty" through PLIC line 10; each interrupt sends the next byte. (The UART is in loopback: the
+// bytes go nowhere.)
+// Defect: to complete, the handler reads the claim register a second time and writes back what it got. Line 10 is claimed already, so it gets 0, and
+// completing 0 completes nothing. Line 10 stays blocked: the second interrupt never comes.
 .include "race.inc"
 .equ PLIC, 0x0c000000
 .equ CLAIM, PLIC + 0x200004

@@ -1,5 +1,5 @@
-// For tools/sweep: a loop that increments a word, and one timer interrupt whose handler increments the same word. The timer is armed for a second ahead, which the
-// loop never reaches: --interrupt-at N brings the interrupt after instruction N. Status 1: an increment was lost.
+// For tools/sweep: a loop that increments a word, and one timer interrupt whose handler increments the same word. The timer is armed for a second
+// ahead, which the loop never reaches: --interrupt-at N brings the interrupt after instruction N. Status 1: an increment was lost.
 .include "race.inc"
 .equ LOOPS, 20
 .globl _start, armed, loop_begin, loop_end, done

@@ -1,6 +1,6 @@
 // A one-shot timer that the mainline arms again and again; the handler says `fired` and switches it off.
-// Defect: the mainline arms first and clears `fired` then. A deadline that passes in between has its `fired` cleared: the tick is lost, and as only a tick
-// leads to the next arming, the timer is dead.
+// Defect: the mainline arms first and clears `fired` then. A deadline that passes in between has its `fired` cleared: the tick is lost, and as only a
+// tick leads to the next arming, the timer is dead.
 .include "race.inc"
 .globl _start, race_begin, race_end
 _start:

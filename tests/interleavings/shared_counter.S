@@ -56,7 +56,8 @@ handler:
   addi t3, t3, PERIOD
   set_mtimecmp t3, t4
   mret
-// Interrupts come at whole ticks, which are multiples of the loop's five instructions, and handler and entry aren't: each meets the loop at another one.
+// Interrupts come at whole ticks, which are multiples of the loop's five instructions, and handler and entry aren't: each meets the loop at another
+// one.
 
 .balign 8
 counter: .dword 0

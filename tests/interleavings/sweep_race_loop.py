@@ -111,12 +111,14 @@ def self_test(symbols, folder):
     check('  B  status 1: counter 20 of 21  (2 boundaries)' in text, text)
     status, text, _ = sweep(model('hangs'), '--symbol', 'loop_begin..loop_end', '--visit', '2', '--timeout', '3')
     check(status == 1 and 'status timeout: (nothing on the console)  (1 boundary)' in text, f'a run that hangs: status {status}\n{text}')
-    for words, says in ((('--symbol', 'nowhere'), 'has no symbol nowhere'), (('--range', '5..1'), '--range 5..1'), (('--symbol', 'loop_end..armed'), 'armed does not lie'),
-                        (('--symbol', 'digits_end'), 'never comes there'), ((), 'one of the arguments'), (('--range', '1..2', '--visit', '0'), '--visit must be above 0')):
+    for words, says in ((('--symbol', 'nowhere'), 'has no symbol nowhere'), (('--range', '5..1'), '--range 5..1'), ((), 'one of the arguments'),
+                        (('--symbol', 'loop_end..armed'), 'armed does not lie'), (('--symbol', 'digits_end'), 'never comes there'),
+                        (('--range', '1..2', '--visit', '0'), '--visit must be above 0')):
         status, _, errors = sweep(works, *words)
         check(status == 2 and says in errors and 'Traceback' not in errors, f'{words}: status {status}, {errors}')
     status, _, errors = sweep(model('refuses'), '--range', '1..50')
-    check(status == 2 and errors.strip().endswith('refused: model: I do not know --interrupt-at'), f'an emulator that refuses: status {status}, {errors}')
+    refused = errors.strip().endswith('refused: model: I do not know --interrupt-at')
+    check(status == 2 and refused, f'an emulator that refuses: status {status}, {errors}')
     print('tools/sweep: table, marks, a run that hangs, wrong usage, an emulator that refuses')
 
 

@@ -1,7 +1,7 @@
-// A tickless idle loop: program the timer for the earliest event, sleep. A device (played by the supervisor timer, Sstc) interrupts once a round and queues
-// an event that is earlier than all others.
-// Defect: the earliest event is looked up before interrupts are off. The device's handler queues and programs its event, then idle programs the deadline that
-// it had looked up before: the new event waits for the old one.
+// A tickless idle loop: program the timer for the earliest event, sleep. A device (played by the supervisor timer, Sstc) interrupts once a round and
+// queues an event that is earlier than all others.
+// Defect: the earliest event is looked up before interrupts are off. The device's handler queues and programs its event, then idle programs the
+// deadline that it had looked up before: the new event waits for the old one.
 .include "race.inc"
 .equ STIMECMP, 0x14d
 .equ MENVCFG, 0x30a

@@ -1,5 +1,5 @@
-// Two tasks and a timer that switches between them, registers and all: for runs that must repeat themselves. Each task adds to every register that it has, and checks
-// in each round that all agree. After 1000 switches: how far the tasks came, and a checksum of what they had in their registers.
+// Two tasks and a timer that switches between them, registers and all: for runs that must repeat themselves. Each task adds to every register that it
+// has, and checks in each round that all agree. After 1000 switches: how far the tasks came, and a checksum of what they had in their registers.
 .include "race.inc"
 .equ SWITCHES, 1000
 .equ PC, 0                      // offsets in a task's frame: pc, x1 to x31, f0 to f31

@@ -29,11 +29,16 @@ words = sys.argv[1:]
 at = words[words.index('--interrupt-at') + 1] if '--interrupt-at' in words else None
 if at and '{mode}' == 'refuses':
     sys.exit('model: I do not know --interrupt-at')
-at = int(at.split(':')[0]) if at else None
+check = int(at.split('pc=')[1], 16) if at and 'pc=' in at else None
+at = int(at.split()[0].split(':')[0]) if at else None
 pc, word, register, left, taken, steps = start, 0, 0, {loops}, 0, 0
 log = open(words[words.index('-D') + 1], 'w') if '-d' in words else None
 while pc < end + 8:
     if steps == at:
+        if check not in (None, pc) or '{mode}' == 'wanders':
+            sys.exit('model: interrupt at %d: the hart is elsewhere: this is another run than the one that was meant' % at)
+        if '{mode}' == 'unarmed' and pc < begin:
+            sys.exit('model: interrupt at %d: no timer is armed there; sorry' % at)
         word, taken = word + 1, 1
         if '{mode}' == 'hangs' and pc == begin + 8:
             time.sleep(1000)
@@ -119,6 +124,13 @@ def self_test(symbols, folder):
     status, _, errors = sweep(model('refuses'), '--range', '1..50')
     refused = errors.strip().endswith('refused: model: I do not know --interrupt-at')
     check(status == 2 and refused, f'an emulator that refuses: status {status}, {errors}')
+    status, _, errors = sweep(model('wanders'), '--range', '1..50')
+    check(status == 2 and 'this is another run' in errors, f'an emulator that does not repeat itself: status {status}, {errors}')
+    unarmed = model('unarmed')
+    status, text, errors = sweep(unarmed, '--range', f'1..{before}')
+    check(status == 0 and '  A  status none: no timer is armed there; sorry  ' in text, f'no timer: status {status}\n{text}{errors}')
+    status, _, errors = sweep(unarmed, '--range', '1..4')
+    check(status == 2 and 'no interrupt could be placed: no timer' in errors, f'no timer anywhere: status {status}, {errors}')
     print('tools/sweep: table, marks, a run that hangs, wrong usage, an emulator that refuses')
 
 

@@ -18,7 +18,7 @@ def last_line(data):
 
 
 def run(command, seconds, while_running=lambda: True):
-    """Gives (outcome, console, stderr, the seconds it took); of the outputs their last TAIL bytes. `while_running` is asked now and then; false ends it."""
+    """Gives (outcome, console, stderr, the seconds it took); of the outputs their last TAIL bytes. `while_running` is asked now and then."""
     begin = time.monotonic()
     # OSError, where the program can't be started, is the caller's.
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

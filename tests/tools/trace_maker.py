@@ -63,8 +63,8 @@ class Event:
 class Writer:
     """file = Writer(...); file.add(event)...; file.finish() gives the bytes. Chunks end after `chunk_events`, or when one is full."""
 
-    def __init__(self, events=None, mask=None, stream=0, flags=0, chunk_events=10**9, deflate=False, first_sequence=0):
-        self.table = events or own_events()
+    def __init__(self, table=None, mask=None, stream=0, flags=0, chunk_events=10**9, deflate=False, first_sequence=0):
+        self.table = table or own_events()
         self.number = {row[0]: i for i, row in enumerate(self.table)}
         self.mask = (1 << len(self.table)) - 1 if mask is None else mask
         self.chunk_events, self.deflate = chunk_events, deflate
@@ -147,14 +147,14 @@ def write(path, events, closed=True, **options):
 
 U, S, M = 0, 1, 3
 MIE, SIE, MPIE, SPIE = 1 << 3, 1 << 1, 1 << 7, 1 << 5
-CODE = 0x80200000
+CODE = 0x80000000
 
 
 class Guest:
     """A model of a hart with a kernel, a firmware and devices; emits the events that Monochord would. Deterministic by its seed. What it knows of the
     truth is in `episodes`: (first event, last event, interrupt?, cause) by sequence, in the order of their ends."""
 
-    def __init__(self, seed=1, ns_per_instruction=2, timer_period=1_000_000):
+    def __init__(self, seed=1, ns_per_instruction=2, timer_period=1_000_000, code=CODE):
         self.random = random.Random(seed)
         self.pace, self.period = ns_per_instruction, timer_period
         self.events, self.episodes = [], []
@@ -164,16 +164,22 @@ class Guest:
         self.stack = []
         self.pending_since = {}
         self.armed = {}
-        self.pc = CODE
+        self.states = []  # after each event: (privilege, MIE, SIE)
+        self.code = self.pc = code
 
     # the pieces
     def emit(self, name, numbers, label=None):
+        if self.events:
+            self.states.append(self.state())
         self.events.append(Event(name, label, numbers, self.instruction, self.ns))
 
     def run(self, instructions):
         self.instruction += instructions
         self.ns += instructions * self.pace
-        self.pc = CODE + self.random.randrange(64) * 4
+        self.pc = self.code + self.random.randrange(64) * 4
+
+    def state(self):
+        return self.privilege, self.status[MIE], self.status[SIE]
 
     def bits(self):
         return sum(bit for bit, on in self.status.items() if on)
@@ -182,10 +188,9 @@ class Guest:
         self.emit("csr_write", [0, old, new], name)
 
     def write_status(self, bit, on, csr):
-        old = self.bits()
-        self.status[bit] = on
-        mask = ~0 if csr == "mstatus" else SIE | SPIE
-        self.csr(csr, self.bits() & mask, old & mask)
+        old, mask = self.bits(), ~0 if csr == "mstatus" else SIE | SPIE
+        self.csr(csr, (old | bit if on else old & ~bit) & mask, old & mask)
+        self.status[bit] = on  # after the event, as everywhere: `states` is what holds after each
 
     def arm(self, timer, delay):
         if timer in self.armed and self.random.random() < .3:
@@ -360,6 +365,7 @@ class Guest:
         self.boot()
         while len(self.events) < count:
             self.step(with_user)
+        self.states.append(self.state())
         return self.events
 
 

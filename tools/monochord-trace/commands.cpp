@@ -8,12 +8,10 @@ int trouble(const Error& error) {
   return kTrouble;
 }
 
-Result<std::unique_ptr<Reader>> open_trace(const std::string& path, bool verified) {
+Result<std::unique_ptr<Reader>> open_trace(const std::string& path) {
   Result<std::unique_ptr<Reader>> reader = Reader::open(path);
   if (!reader) return reader;
-  if (verified) {
-    if (Status status = (*reader)->verify(); !status) return status.error();
-  }
+  if (Status status = (*reader)->verify(); !status) return status.error();
   if (!(*reader)->closed()) fprintf(stderr, "monochord-trace: %s was not closed (it has no index): read as far as its whole chunks go\n", path.c_str());
   return reader;
 }

@@ -25,8 +25,8 @@ int unpack_command(Arguments arguments);
 
 // Prints "monochord-trace: MESSAGE" (nothing for an empty one) and returns kTrouble.
 int trouble(const Error& error);
-// Opens a trace and says so where it was not closed; with `verified` the whole file has been read once and is good.
-Result<std::unique_ptr<Reader>> open_trace(const std::string& path, bool verified = true);
+// Opens a trace and reads all of it once, so that nothing is printed of a damaged one; says so where it was not closed.
+Result<std::unique_ptr<Reader>> open_trace(const std::string& path);
 // An output's end as an exit status: `status`, or kTrouble where it could not be written.
 int finish(Output& output, int status = kSame);
 // Text for --help, and whether it was asked for (then it is printed).

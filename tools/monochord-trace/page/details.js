@@ -12,11 +12,11 @@ function eventColor(trace, i) {
   const name = trace.types[trace.type[i]].name;
   if (/timer/.test(name)) return 'var(--timer)';
   if (/^interrupt_taken/.test(name)) return 'var(--external)';
-  if (/^interrupt_/.test(name)) return 'var(--pending)';
+  if (/^interrupt_/.test(name)) return 'var(--external)';
   if (/^irq_line/.test(name)) return 'var(--wave)';
   if (/^exception/.test(name)) return 'var(--exception)';
   if (/^(trap_entered|mret|sret)/.test(name)) return 'var(--machine)';
-  if (/^wfi/.test(name)) return 'var(--asleep)';
+  if (/^wfi/.test(name)) return 'var(--soft)';
   if (/^mmio/.test(name)) return 'var(--mmio)';
   if (/^csr/.test(name)) return 'var(--supervisor)';
   return 'var(--other)';
@@ -45,10 +45,10 @@ class Details {
     dot.style.background = eventColor(trace, i);
     head.append(dot, info.name + (info.label ? '  ' + labelText(trace, i) : ''));
     box.append(head, element('p', '', info.meaning ? info.meaning[0].toUpperCase() + info.meaning.slice(1) + '.' : 'An event of another version.'));
+    this.showChain(i);
     this.table([['event', '#' + trace.sequence[i]], ['instruction', countText(trace.instruction[i])],
                 ['virtual time', `${countText(trace.ns[i])} ns`, durationText(trace.ns[i])],
                 ...info.fields.map(([name, format], f) => [name, fieldText(trace, i, f), format === 't' ? durationText(fieldNumber(trace, i, f)) : ''])]);
-    this.showChain(i);
     this.showCode(i);
   }
   table(rows) {
@@ -63,7 +63,6 @@ class Details {
   showChain(i) {
     const {trace} = this, chain = this.model.chain(i);
     if (chain.length < 2) return;
-    this.box.append(element('h3', '', 'from cause to end'));
     const line = element('div', 'chain');
     chain.forEach((event, at) => {
       if (at > 0) {
@@ -82,7 +81,9 @@ class Details {
     if (field < 0) return;
     const epc = fieldBig(trace, i, field), name = '0x' + epc.toString(16);
     const symbol = trace.meta.code && trace.meta.code.symbols[name];
-    this.box.append(element('h3', '', `interrupted at ${name}${symbol ? '  ' + symbol : ''}`));
+    const head = element('h3', '', 'interrupted at ');
+    head.append(element('code', '', name + (symbol ? '  ' + symbol : '')));
+    this.box.append(head);
     if (!trace.meta.code) {
       this.box.append(element('p', '', 'No disassembly: the page was made without --elf.'));
       return;

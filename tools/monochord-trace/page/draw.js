@@ -25,6 +25,16 @@ function upperBound(values, x, index, from, to) {
   return low;
 }
 
+// The same in sorted numbers for an answer that is not far behind `from`.
+function gallop(values, x, from) {
+  let step = 8;
+  while (from + step < values.length && values[from + step] < x) {
+    from += step;
+    step *= 2;
+  }
+  return lowerBound(values, x, null, from, Math.min(values.length, from + step + 1));
+}
+
 const COLORS = ['back', 'panel', 'ink', 'soft', 'line', 'faint', 'accent', 'select', 'mainline', 'timer', 'external', 'software', 'exception', 'ecall', 'other',
   'user', 'supervisor', 'machine', 'asleep', 'wave', 'armed', 'pending', 'mmio'];
 
@@ -51,6 +61,7 @@ class Timeline {
 
   readColors() {
     const style = getComputedStyle(document.documentElement);
+    this.family = getComputedStyle(document.body).fontFamily;
     this.colors = Object.fromEntries(COLORS.map(name => [name, style.getPropertyValue('--' + name).trim()]));
   }
   placeLanes() {
@@ -112,8 +123,9 @@ class Timeline {
     const begin = performance.now();
     const [context, width] = this.prepare(this.lanesCanvas, this.height);
     this.width = width;
+    this.edgesNow = null;
     this.context = context;
-    context.font = '12px ' + getComputedStyle(document.body).fontFamily;
+    context.font = '12px ' + this.family;
     context.textBaseline = 'middle';
     if (this.trace.n) {
       this.drawGrid(context);
@@ -133,10 +145,10 @@ class Timeline {
     context.fillRect(GUTTER - 1, 0, 1, this.height);
     for (const group of this.groups) {
       context.fillStyle = colors.soft;
-      context.font = '600 11px ' + getComputedStyle(document.body).fontFamily;
+      context.font = '600 11px ' + this.family;
       context.fillText(group.name.toUpperCase(), 14, group.y + GROUP_HEAD / 2 + 1);
     }
-    context.font = '12px ' + getComputedStyle(document.body).fontFamily;
+    context.font = '12px ' + this.family;
     for (const lane of this.model.lanes) {
       context.fillStyle = lane === this.hovered ? colors.accent : colors.ink;
       context.fillText(this.clip(context, lane.name, GUTTER - 30), 22, lane.y + lane.height / 2 + .5);
@@ -170,7 +182,7 @@ class Timeline {
       }
       return;
     }
-    const sum = spans.sum(this.axisName, axis), step = (this.to - this.from) / this.columns;
+    const sum = spans.sum(this.axisName, axis), step = (this.to - this.from) / this.columns, {after, notBefore} = this.edges();
     let a = first, run = 0, runAlpha = 0, runKind = null;
     const flush = px => {
       if (runAlpha > 0) {
@@ -182,8 +194,8 @@ class Timeline {
     };
     for (let px = 0; px < this.columns; px++) {
       const t0 = this.from + px * step, t1 = t0 + step;
-      a = upperBound(axis, t0, spans.end, a, spans.length);
-      const b = lowerBound(axis, t1, spans.begin, a, spans.length);
+      a = gallop(spans.end, after[px], a);
+      const b = gallop(spans.begin, notBefore[px + 1], a);
       let alpha = 0;
       if (b > a) {
         let covered = sum[b] - sum[a];
@@ -202,16 +214,11 @@ class Timeline {
   }
   drawSpanText(context, lane, i, x0, x1) {
     if (lane.style === 'wave' || lane.height < 14) return;
-    const text = this.spanName(lane, i);
-    if (!text) return;
-    context.save();
-    context.beginPath();
-    context.rect(x0, lane.y, x1 - x0 - 4, lane.height);
-    context.clip();
+    const name = this.spanName(lane, i);
+    if (!name) return;
     context.fillStyle = lane.spans.kind[i] === 'mainline' || lane.spans.kind[i] === 'armed' || lane.spans.kind[i] === 'ecall' ? this.colors.ink : '#fff';
-    context.font = '11px ' + getComputedStyle(document.body).fontFamily;
-    context.fillText(text, Math.max(x0, GUTTER) + 6, lane.y + lane.height / 2 + .5);
-    context.restore();
+    context.font = '11px ' + this.family;
+    context.fillText(this.clip(context, name, x1 - x0 - 10), x0 + 5, lane.y + lane.height / 2 + .5);
   }
   spanName(lane, i) {
     const {trace} = this, begin = lane.spans.begin[i], info = trace.types[trace.type[begin]];
@@ -220,6 +227,20 @@ class Timeline {
       return text.replace(/^.*\((.*)\)$/, '$1');
     }
     return {user: 'U', supervisor: 'S', machine: 'M'}[lane.spans.kind[i]] || '';
+  }
+
+  // For each pixel column's left edge the first event after it, and the first not before it: then every lane searches event numbers.
+  edges() {
+    if (!this.edgesNow) {
+      const {axis, columns} = this, step = (this.to - this.from) / columns;
+      const after = new Int32Array(columns + 1), notBefore = new Int32Array(columns + 1);
+      for (let px = 0, a = 0; px <= columns; px++) {
+        notBefore[px] = a = lowerBound(axis, this.from + px * step, null, a);
+        after[px] = upperBound(axis, this.from + px * step, null, a);
+      }
+      this.edgesNow = {after, notBefore};
+    }
+    return this.edgesNow;
   }
 
   drawTicks(context, lane) {
@@ -233,12 +254,15 @@ class Timeline {
       for (let i = first; i < last; i++) draw(this.x(axis[ticks.at[i]]), ticks.kind[i]);
       return;
     }
-    const step = (this.to - this.from) / this.columns;
+    const {notBefore} = this.edges();
     for (let px = 0, a = first; px < this.columns && a < last; px++) {
-      const b = lowerBound(axis, this.from + (px + 1) * step, ticks.at, a, last);
+      const b = Math.min(last, gallop(ticks.at, notBefore[px + 1], a));
+      // Few stand out, many become a surface whose strength still tells how many.
+      context.globalAlpha = Math.min(1, .3 + .1 * Math.log2(b - a + 1));
       if (b > a) draw(GUTTER + px + .5, ticks.kind[a]);
       a = b;
     }
+    context.globalAlpha = 1;
   }
 
   // --- rulers ---
@@ -309,8 +333,7 @@ class Timeline {
     context.lineWidth = 1.5;
     context.strokeRect(x0, .75, Math.max(2, x1 - x0), OVERVIEW_BAND - 1.5);
     context.textBaseline = 'middle';
-    const family = getComputedStyle(document.body).fontFamily;
-    context.font = '11px ' + family;
+    context.font = '11px ' + this.family;
     context.fillStyle = colors.soft;
     context.fillText('whole trace', 14, OVERVIEW_BAND / 2);
     context.fillText(this.axisName === 'ns' ? 'virtual time' : 'instructions', 14, OVERVIEW_BAND + 16);
@@ -352,7 +375,7 @@ class Timeline {
       if (!lane) continue;
       const point = {x: Math.min(Math.max(this.x(axis[i]), GUTTER - 50), this.width + 50), y: lane.y + lane.height / 2};
       if (before) {
-        const bend = Math.max(12, Math.abs(point.x - before.x) / 3);
+        const bend = Math.abs(point.x - before.x) / 2;
         context.beginPath();
         context.moveTo(before.x, before.y);
         context.bezierCurveTo(before.x + bend, before.y, point.x - bend, point.y, point.x, point.y);

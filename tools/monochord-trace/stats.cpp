@@ -14,18 +14,17 @@ constexpr std::string_view kUsage =
 constexpr OptionSpec kOptions[] = {{"--json", "", "as JSON; times in ns"}};
 
 void follow_mask(Masked* mine, Masked* all, std::optional<bool> masked, const Event& event) {
-  if (mine->on && masked && !*masked) {
-    const int64_t instructions = static_cast<int64_t>(event.instruction - mine->since_instruction);
-    const int64_t ns = static_cast<int64_t>(static_cast<uint64_t>(event.ns) - static_cast<uint64_t>(mine->since_ns));
-    all->instructions.add(instructions);
-    all->ns.add(ns);
-    mine->on = false;
-  } else if (!masked) {
-    mine->on = false;  // no longer known: this interval does not count
-  } else if (!mine->on && *masked) {
-    mine->on = true;
+  if (mine->state == Masked::kMasked && masked == false) {
+    all->instructions.add(static_cast<int64_t>(event.instruction - mine->since_instruction));
+    all->ns.add(static_cast<int64_t>(static_cast<uint64_t>(event.ns) - static_cast<uint64_t>(mine->since_ns)));
+  }
+  // Masked when it first becomes known: then the begin is not in the trace, and the interval does not count.
+  if (mine->state == Masked::kOpen && masked == true) {
+    mine->state = Masked::kMasked;
     mine->since_instruction = event.instruction;
     mine->since_ns = event.ns;
+  } else if (!masked || !*masked) {
+    mine->state = masked ? Masked::kOpen : Masked::kUnknown;
   }
 }
 

@@ -19,7 +19,7 @@ struct TimerStats {
 
 // How long a hart kept interrupts of one kind out: from the event that masked them to the one that opened.
 struct Masked {
-  bool on = false;
+  enum { kUnknown, kOpen, kMasked } state = kUnknown;
   uint64_t since_instruction = 0;
   int64_t since_ns = 0;
   Histogram instructions, ns;

@@ -164,7 +164,7 @@ class Guest:
         self.stack = []
         self.pending_since = {}
         self.armed = {}
-        self.states = []  # after each event: (privilege, MIE, SIE)
+        self.states = []  # after each event: (privilege, MIE, SIE, depth of handlers)
         self.code = self.pc = code
 
     # the pieces
@@ -179,7 +179,7 @@ class Guest:
         self.pc = self.code + self.random.randrange(64) * 4
 
     def state(self):
-        return self.privilege, self.status[MIE], self.status[SIE]
+        return self.privilege, self.status[MIE], self.status[SIE], len(self.stack)
 
     def bits(self):
         return sum(bit for bit, on in self.status.items() if on)
@@ -232,10 +232,11 @@ class Guest:
         self.status[saved], self.status[on] = self.status[on], False
 
     def leave(self):
-        begin, interrupt, cause, to, back, pc = self.stack.pop()
+        begin, interrupt, cause, to, back, pc = self.stack[-1]
         self.episodes.append((begin, len(self.events), interrupt, cause))
         on, saved = (MIE, MPIE) if to == M else (SIE, SPIE)
         self.emit("mret" if to == M else "sret", [0, back, pc + (0 if interrupt else 4)])
+        self.stack.pop()
         self.status[on], self.status[saved] = self.status[saved], True
         self.privilege = back
 

@@ -221,6 +221,8 @@ void guest_time_input() {
   time_state.inputs++;
 }
 
+void guest_time_saw_host() { time_state.inputs++; }
+
 uint64_t guest_inputs() { return time_state.inputs; }
 
 }  // namespace monochord

@@ -1,5 +1,6 @@
 // How VIRTUAL moves while instructions drive it (-icount): budgets for the run loop, timers at the exact instruction, and time that passes while
-// every hart sleeps (the warp). Not for other rooms but for start-up: the loop's own files call the rest.
+// every hart sleeps (the warp). The loop's own files call
+// most of it; devices only what is marked for them.
 //
 // Rules
 // - All here is main context with the BQL held and no hart running, unless it says otherwise.
@@ -44,6 +45,8 @@ bool guest_time_skip();
 
 // Something from outside is about to reach the guest (any input but its own clock): bytes typed, a reset from the monitor. Counted.
 void guest_time_input();
+// For devices: the guest was shown the host's clock. Counted, too. Any context.
+void guest_time_saw_host();
 uint64_t guest_inputs();
 
 // As at process start. For tests.

@@ -1,5 +1,7 @@
 #include "devices/goldfish_rtc.h"
 
+#include "core/guest_time.h"
+
 namespace monochord {
 
 std::span<const Reg<GoldfishRtc>> GoldfishRtc::registers() {
@@ -32,6 +34,7 @@ uint64_t GoldfishRtc::count() const { return tick_offset_ + static_cast<uint64_t
 
 uint64_t GoldfishRtc::latch_time_low() {
   const uint64_t now = count();
+  if (clock_ != QEMU_CLOCK_VIRTUAL) guest_time_saw_host();
   state_.time_high = now >> 32;
   return static_cast<uint32_t>(now);
 }

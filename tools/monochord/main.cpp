@@ -15,6 +15,7 @@
 #include "port/posix/posix_host.h"
 #include "port/posix/posix_timer_host.h"
 #include "tcg/jit/perf_map.h"
+#include "tools/monochord/determinism.h"
 #include "tools/monochord/machine.h"
 #include "tools/monochord/options.h"
 #include "tools/monochord/recording.h"
@@ -57,15 +58,8 @@ class PidFile {
   std::string path_;
 };
 
-int run(int argc, char** argv) {
-  ensure_standard_fds();
-  const Result<Options> parsed = parse_options(argc, argv);
-  if (!parsed) {
-    error_report("%s", parsed.error().message.c_str());
-    return 1;
-  }
-  Options options = parsed.value();
-  if (options.action == Options::Action::kPrintAndExit) return print_and_exit(options.text);
+int run_machine(const Options& given) {
+  Options options = given;
   if (!options.log_file.empty())
     if (Status ok = open_log_file(options.log_file.c_str()); !ok) {
       error_report("%s", ok.error().message.c_str());
@@ -113,6 +107,18 @@ int run(int argc, char** argv) {
   host.uninstall();
   posix_timer_host_uninstall();
   return status;
+}
+
+int run(int argc, char** argv) {
+  ensure_standard_fds();
+  const Result<Options> parsed = parse_options(argc, argv);
+  if (!parsed) {
+    error_report("%s", parsed.error().message.c_str());
+    return 1;
+  }
+  const Options& options = parsed.value();
+  if (options.action == Options::Action::kPrintAndExit) return print_and_exit(options.text);
+  return options.check_determinism != 0 ? check_determinism(options, run_machine) : run_machine(options);
 }
 
 }  // namespace

@@ -172,6 +172,13 @@ Status set_icount(Parser& p, const std::string& value) {
   return {};
 }
 
+Status set_check_determinism(Parser& p, const std::string& value) {
+  const std::optional<uint64_t> runs = parse_u64(value);
+  if (!runs || *runs < 2 || *runs > 1000) return errorf("--check-determinism %s: give a number of runs, 2 to 1000", value.c_str());
+  p.options.check_determinism = static_cast<unsigned>(*runs);
+  return {};
+}
+
 Status set_interrupt_at(Parser& p, const std::string& value) {
   std::vector<InterruptPoint>& points = p.options.schedule.points;
   if (value.compare(0, 5, "file=") == 0) {
@@ -336,6 +343,7 @@ const OptionRow kOptions[] = {
     {"pidfile", "FILE", kDebug, "write the process id to FILE", SET_STRING(pidfile)},
     {"check", "unit|N", kDebug, "repeat generated code in the interpreter, after each unit or N instructions, and compare",
      [](Parser& p, const std::string& value) -> Status { return set_check(p.options.jit, value); }},
+    {"check-determinism", "N", kDebug, "run N times without input and compare every event, the console and the exit status: 0 all the same, 1 not", set_check_determinism},
     {"record", "FILE", kDebug, "record what reaches the guest, and when: -replay FILE runs it again, instruction by instruction", SET_STRING(record)},
     {"replay", "FILE", kDebug, "run what was recorded with the same machine again", SET_STRING(replay)},
     {"interrupt-at", "N[:IRQ]|file=F", kDebug, "after exactly instruction N the virtual clock goes to its next deadline, or interrupt source IRQ gets a pulse", set_interrupt_at},
@@ -418,6 +426,12 @@ Status check_together(const Options& o) {
     if (o.icount.mode == ICOUNT_ADAPTATIVE) return errorf("%s: shift=auto follows the host; leave -icount out to record real time, or give a number as shift", option);
     if (!o.rtc_clock.empty() && o.rtc_clock != "vm") return errorf("%s: the host's clock is not recorded; use -rtc clock=vm or leave it out", option);
     if (!o.gdb.empty()) return errorf("%s: what a debugger changes is not recorded; leave -gdb and -s out", option);
+  }
+  if (o.check_determinism != 0) {
+    if (o.icount.mode != ICOUNT_PRECISE && o.replay.empty())
+      return errorf("--check-determinism: time is the host's without -icount shift=N (or -replay FILE): add it");
+    if (!o.record.empty() || !o.trace.file.empty() || !o.gdb.empty()) return errorf("--check-determinism writes its own traces; leave -record, -trace and -gdb out");
+    if (o.monitor.value_or("none") != "none") return errorf("--check-determinism: nobody may type during its runs; leave -monitor out");
   }
   if (!o.schedule.empty() && o.icount.mode != ICOUNT_PRECISE)
     return errorf("--interrupt-at and --hold-interrupt name instructions, which are the same in each run only with -icount shift=N: add it");

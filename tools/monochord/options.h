@@ -74,6 +74,7 @@ struct Options {
   std::string name, pidfile;
   std::string rtc_base, rtc_clock;              // -rtc; empty: the default, see defaults_of_time()
   IcountOptions icount = {ICOUNT_DISABLED, 0, true, false};
+  unsigned check_determinism = 0;               // --check-determinism: so many runs; 0: off
   std::string record, replay;                   // -record, -replay, -icount rr=,rrfile=
   std::string command_line;                     // as it was given, for messages and recordings
   std::optional<int64_t> rtc_base_ns;           // what a recording says instead of rtc_base

@@ -1,12 +1,11 @@
 // How VIRTUAL moves while instructions drive it (-icount): budgets for the run loop, timers at the exact instruction, and time that passes while
-// every hart sleeps (the warp). The loop's own files call
-// most of it; devices only what is marked for them.
+// every hart sleeps (the warp). The loop's own files call most of it; devices only what is marked for them.
 //
 // Rules
 // - All here is main context with the BQL held and no hart running, unless it says otherwise.
-// - While slices_are_exact (core/bql.h: always but while recording in real time) a slice ends where the guest's own instructions say: at its budget or after an instruction that asked for the loop.
-//   Signals don't end it. So which instructions generated code
-//   runs and which the interpreter, and what TLB and slots keep, are functions of the guest alone.
+// - While slices_are_exact (core/bql.h: always but while recording in real time) a slice ends where the guest's own instructions say: at its budget
+//   or after an instruction that asked for the loop. Signals don't end it. So which instructions generated code runs and which the interpreter, and
+//   what TLB and slots keep, are functions of the guest alone.
 // - While counted_time() is true no callback of the host's clocks runs inside a slice.
 // - A timer of VIRTUAL runs after exactly the instruction on which its deadline falls, in handler context, by the code that runs it under SIGALRM.
 // - With a fixed shift the guest's time is the same whatever sleep and align say: they only pace it. The exception is input (guest_time_input()).

@@ -201,6 +201,8 @@ bool ReplayReader::decode() {
   if (has_value(r.kind)) {
     if (!varint()) return false;
     r.value = value;
+    const uint64_t cause = r.kind == ReplayKind::kEnd ? value & 15 : value;
+    if (cause < static_cast<uint64_t>(ShutdownCause::kGuestShutdown) || cause > static_cast<uint64_t>(ShutdownCause::kDeadlock)) return false;
   }
   const auto text = [&](std::string& to, size_t most) {
     if (!varint() || value > most || value > static_cast<uint64_t>(end_ - at_)) return false;

@@ -40,8 +40,8 @@ bool is_as_expected(const InterruptPoint& point) {
   // The visit that stands here has not begun, so no breakpoint has counted it.
   const uint64_t visit = state.visits[pc] + 1;
   if (point.visit != 0 && point.visit != visit)
-    return fail(stringf("interrupt at %llu: pc 0x%llx is there for the %lluth time, not the %lluth: this is another run than the one that was meant",
-                        ull(point.at), ull(pc), ull(visit), ull(point.visit)));
+    return fail(stringf("interrupt at %llu: this is visit %llu to pc 0x%llx, not visit %llu: this is another run than the one that was meant",
+                        ull(point.at), ull(visit), ull(pc), ull(point.visit)));
   return true;
 }
 

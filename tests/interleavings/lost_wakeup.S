@@ -38,7 +38,7 @@ awake:
   read_mtime t1
   sub s3, t1, s1                // ticks from the deadline to here
   li t2, LATE
-  bgeu s3, t2, lost
+  bge s3, t2, lost
   addi s0, s0, 1
   li t2, ROUNDS
   bltu s0, t2, round

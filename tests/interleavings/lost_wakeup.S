@@ -8,9 +8,9 @@ _start:
   timer_interrupts handler
   li s0, 0
 round:
-  sd zero, 0(s2)
   sync_tick s0
   addi s1, t1, 1                // the next tick, somewhat less than TICK instructions away
+  sd zero, 0(s2)
   set_mtimecmp s1, t0
   delay s0
 
@@ -38,7 +38,7 @@ awake:
   read_mtime t1
   sub s3, t1, s1                // ticks from the deadline to here
   li t2, LATE
-  bgeu s3, t2, lost
+  bge s3, t2, lost
   addi s0, s0, 1
   li t2, ROUNDS
   bltu s0, t2, round
@@ -56,10 +56,11 @@ lost:
 .balign 4
 handler:
   expect_cause MTI
-  li t3, 1
-  sd t3, 0(s2)
   read_mtime t3
-  li t4, SECOND / 10            // housekeeping
+  bltu t3, s1, 1f
+  li t4, 1                      // the deadline has come
+  sd t4, 0(s2)
+1:li t4, SECOND / 10            // housekeeping
   add t3, t3, t4
   set_mtimecmp t3, t4
   mret

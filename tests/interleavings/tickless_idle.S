@@ -52,7 +52,7 @@ race_end:
   ld t1, 0(s2)                  // when it should have
   sub s3, s3, t1
   li t2, LATE
-  bgeu s3, t2, late
+  bge s3, t2, late
   addi s0, s0, 1
   li t2, ROUNDS
   bltu s0, t2, round

@@ -6,11 +6,16 @@
 
 namespace monochord {
 
+int64_t loop_next_deadline_ns(QEMUClockType clock) {
+  // Our own timers drive nothing in the guest.
+  const int64_t deadline = qemu_clock_deadline_ns_all(clock, ~QEMU_TIMER_ATTR_EXTERNAL);
+  return deadline >= 0 && deadline >= INT64_MAX - qemu_clock_get_ns(clock) ? -1 : deadline;
+}
+
 bool loop_is_deadlocked() {
   if (runstate() != RunState::kRunning || cpu_list().empty() || loop_has_work() || timer_mask.pending) return false;
   for (int clock = 0; clock < QEMU_CLOCK_MAX; clock++) {
-    // Our own timers drive nothing in the guest.
-    if (qemu_clock_deadline_ns_all(static_cast<QEMUClockType>(clock), ~QEMU_TIMER_ATTR_EXTERNAL) >= 0) return false;
+    if (loop_next_deadline_ns(static_cast<QEMUClockType>(clock)) >= 0) return false;
   }
   return !input_is_possible();
 }

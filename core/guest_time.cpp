@@ -52,7 +52,7 @@ void adjust_virtual_due(void*) {
   icount_adjust();
 }
 
-int64_t warp_deadline_ns() { return qemu_clock_deadline_ns_all(QEMU_CLOCK_VIRTUAL, ~QEMU_TIMER_ATTR_EXTERNAL); }
+int64_t warp_deadline_ns() { return loop_next_deadline_ns(QEMU_CLOCK_VIRTUAL); }
 
 // How much of the sleep up to `deadline_ns` from its begin has passed.
 int64_t warp_passed_ns(int64_t deadline_ns) {

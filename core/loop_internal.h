@@ -56,6 +56,8 @@ void loop_idle_wait();
 bool cpu_can_run(const Cpu& cpu);
 
 // --- deadlock.cpp ---------------------------------------------------------------------------------------
+// ns until the clock's next timer of the guest; negative: none. One at the end of time (a comparator of all ones) never comes.
+int64_t loop_next_deadline_ns(QEMUClockType clock);
 // Every hart sleeps, no timer of any clock is armed, and no fd is watched for reading: nothing can ever happen. Called where the loop would wait.
 bool loop_is_deadlocked();
 // Says so: a line that begins with "deadlock:", and one for each hart.

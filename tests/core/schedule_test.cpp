@@ -85,6 +85,8 @@ TEST_F(ScheduleTest, a_machine_in_which_nothing_can_happen_ends_with_status_3) {
   cpu.insn = [&](uint64_t n) { cpu.wfi = n == 9; };
   TestTimer timer(QEMU_CLOCK_VIRTUAL, [] {});
   timer.mod_in(1'000'000);  // wakes nobody: afterwards nothing is left
+  TestTimer never(QEMU_CLOCK_VIRTUAL, [] {});
+  never.mod_in(INT64_MAX);  // a comparator of all ones
   vm_start();
   RunOptions options;
   options.deadlock_ends = true;

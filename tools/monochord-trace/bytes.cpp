@@ -1,10 +1,10 @@
 #include "tools/monochord-trace/bytes.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 namespace monochord::trace {
 

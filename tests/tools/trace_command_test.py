@@ -302,8 +302,9 @@ class CommandLine(TraceCase):
 
     def test_a_full_disk_is_one_line(self):
         path = self.make("x.trace", EVENTS)
-        for arguments in (["--help"], ["show", "--help"], ["show", path], ["stats", path], ["export", "--vcd", path], ["export", "--html", path], ["export", "--perfetto", path],
-                          ["diff", path, self.make("y.trace", EVENTS[:9])]):
+        other = self.make("y.trace", EVENTS[:9])
+        for arguments in (["--help"], ["show", "--help"], ["show", path], ["stats", path], ["export", "--vcd", path], ["export", "--html", path],
+                          ["export", "--perfetto", path], ["diff", path, other]):
             with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
                 done = subprocess.run([TOOL, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
                 self.assertEqual((done.returncode, done.stderr), (2, "monochord-trace: cannot write standard output: No space left on device\n"))

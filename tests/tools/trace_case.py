@@ -41,7 +41,9 @@ def event_text(event):
         words.append(f"{label}={'?' if event.label is None else event.label}")
     for (name, form), value in zip(fields, event.numbers):
         text = number_text(form, value)
-        names = {} if name != "cause" else EXCEPTIONS if event.name == "exception_taken" else INTERRUPTS if event.name.startswith("interrupt_") else {}
+        names = {}
+        if name == "cause":
+            names = EXCEPTIONS if event.name == "exception_taken" else INTERRUPTS if event.name.startswith("interrupt_") else {}
         words.append(f"{name}={text}" + (f"({names[value]})" if value in names else ""))
     return " ".join(words)
 

@@ -48,11 +48,13 @@ class Show(TraceCase):
 
     def test_labels_are_made_printable(self):
         path = self.make("x.trace", [Event("timer_returned", "a\nb\x1b[0m\xff", [1], 0, 0), Event("timer_returned", None, [1], 0, 0)])
-        self.assertEqual(self.show(path), ["0 0 0ns timer_returned timer=a\\x0ab\\x1b[0m\\xff clock=virtual", "1 0 0ns timer_returned timer=? clock=virtual"])
+        self.assertEqual(self.show(path), ["0 0 0ns timer_returned timer=a\\x0ab\\x1b[0m\\xff clock=virtual",
+            "1 0 0ns timer_returned timer=? clock=virtual"])
 
     def test_extreme_numbers_come_through(self):
         top = trace_maker.M64
-        events = [Event("marker", None, [0, top], 0, -(1 << 63)), Event("marker", None, [-1, 0], top, (1 << 63) - 1), Event("marker", None, [1 << 63, 1], top, 0)]
+        events = [Event("marker", None, [0, top], 0, -(1 << 63)), Event("marker", None, [-1, 0], top, (1 << 63) - 1),
+                  Event("marker", None, [1 << 63, 1], top, 0)]
         self.assertEqual(self.show(self.make("x.trace", events)), [line(i, e) for i, e in enumerate(events)])
 
     def test_the_host_stream_is_put_in_by_instruction_count(self):
@@ -225,7 +227,8 @@ class Diff(TraceCase):
 
 class Pack(TraceCase):
     def test_round_trips_are_byte_identical(self):
-        for name, options in {"one": {}, "many": {"chunk_events": 50}, "tiny": {"chunk_events": 1}, "ring": {"flags": 1, "first_sequence": 9}}.items():
+        for name, options in {"one": {}, "many": {"chunk_events": 50}, "tiny": {"chunk_events": 1}, 
+                              "ring": {"flags": 1, "first_sequence": 9}}.items():
             path = self.make(name + ".trace", EVENTS, **options)
             with open(path, "rb") as file:
                 content = file.read()
@@ -280,7 +283,8 @@ class CommandLine(TraceCase):
     def test_wrong_usage_is_one_line(self):
         path = self.make("x.trace", EVENTS[:10])
         for arguments, message in (
-                (["sho"], "did you mean 'show'"), (["show", "--evnt", "x", path], "did you mean '--event'"), (["show"], "needs 1 file name, and got 0"),
+                (["sho"], "did you mean 'show'"), (["show", "--evnt", "x", path], "did you mean '--event'"),
+                (["show"], "needs 1 file name, and got 0"),
                 (["show", path, path], "got 2"), (["diff", path], "needs 2 file names"), (["show", path, "--from", "12"], "not a time"),
                 (["show", path, "--from", "1.2.3s"], "not a time"), (["show", path, "--from", "99999999999999999999s"], "not a time"),
                 (["show", path, "--from", "9999999999999s"], "not a time"), (["show", path, "--insn", "a..b"], "not a range"),
@@ -290,15 +294,17 @@ class CommandLine(TraceCase):
                 (["diff", path, path, "--context", "x"], "--context"), (["diff", path, path, "--align", "x"], "only 'mainline'"),
                 (["export", path], "--html, --vcd and --perfetto"), (["export", "--vcd", "--html", path], "--html, --vcd and --perfetto"),
                 (["export", "--vcd", "--elf", path, path], "--html only"), (["export", "--html", "--elf", path, path], "not an ELF file"),
-                (["show", self.path("missing")], "No such file"), (["show", self.folder], "not a regular file"), (["show", "/dev/zero"], "not a regular file"),
+                (["show", self.path("missing")], "No such file"), (["show", self.folder], "not a regular file"), 
+                (["show", "/dev/zero"], "not a regular file"),
                 (["export", "--vcd", path, "-o", self.path("no/such/dir")], "cannot write"), (["pack", "-o"], "needs a value")):
             with self.subTest(arguments=arguments):
                 self.assertIn(message, self.refused(*arguments))
 
     def test_a_full_disk_is_one_line(self):
         path = self.make("x.trace", EVENTS)
-        for arguments in (["show", path], ["stats", path], ["export", "--vcd", path], ["export", "--html", path], ["export", "--perfetto", path],
-                          ["diff", path, self.make("y.trace", EVENTS[:9])]):
+        other = self.make("y.trace", EVENTS[:9])
+        for arguments in (["--help"], ["show", "--help"], ["show", path], ["stats", path], ["export", "--vcd", path], ["export", "--html", path],
+                          ["export", "--perfetto", path], ["diff", path, other]):
             with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
                 done = subprocess.run([TOOL, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
                 self.assertEqual((done.returncode, done.stderr), (2, "monochord-trace: cannot write standard output: No space left on device\n"))

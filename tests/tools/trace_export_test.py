@@ -76,7 +76,8 @@ class Vcd(TraceCase):
             self.assertEqual(found.pop(name), [(EVENTS[0].ns, before), *timeline(pairs, before)], name)
 
         for sink, irq in {(e.label, e.numbers[0]) for e in EVENTS if e.name == "irq_line"}:
-            check(f"lines.{sink}.{irq}", [(e.ns, str(e.numbers[1])) for e in EVENTS if e.name == "irq_line" and (e.label, e.numbers[0]) == (sink, irq)], "0")
+            mine = [e for e in EVENTS if e.name == "irq_line" and (e.label, e.numbers[0]) == (sink, irq)]
+            check(f"lines.{sink}.{irq}", [(e.ns, str(e.numbers[1])) for e in mine], "0")
         for timer in {e.label for e in EVENTS if e.name == "timer_armed"}:
             check(f"timers.{timer}", [(e.ns, "1" if e.name == "timer_armed" else "0") for e in EVENTS
                                       if e.label == timer and e.name in ("timer_armed", "timer_fired", "timer_cancelled")], "0")
@@ -103,7 +104,8 @@ class Vcd(TraceCase):
 
     def test_a_clock_that_is_moved_back_and_strange_names(self):
         event = trace_maker.Event
-        events = [event("irq_line", "a b[1]\n", [1, 1], 1, 500), event("irq_line", "a b[1]\n", [1, 0], 2, 100), event("irq_line", None, [0, 1], 3, -5),
+        events = [event("irq_line", "a b[1]\n", [1, 1], 1, 500), event("irq_line", "a b[1]\n", [1, 0], 2, 100), 
+                  event("irq_line", None, [0, 1], 3, -5),
                   event("irq_line", "a b[1]\n", [1, 1], 4, 700)]
         found = self.changes(events, flags=1)
         self.assertEqual(found["lines.a_b_1__x0a.1"], [(500, "0"), (500, "1"), (500, "0"), (700, "1")])
@@ -244,7 +246,8 @@ class Page(TraceCase):
     def test_its_data_are_the_events(self):
         meta, found = decode(page_data(self.page(self.make("x.trace", EVENTS, chunk_events=700, deflate=True))))
         self.check_events(found, EVENTS)
-        self.assertEqual((meta["events"], meta["host"], meta["ring"], meta["closed"], meta["name"], meta["code"]), (len(EVENTS), False, False, True, "x.trace", None))
+        self.assertEqual([meta[key] for key in ("events", "host", "ring", "closed", "name", "code")],
+                         [len(EVENTS), False, False, True, "x.trace", None])
         _, found = decode(page_data(self.page(self.make("x.trace", EVENTS, flags=1, first_sequence=1 << 40, closed=False))))
         self.check_events(found, EVENTS, 1 << 40)
         _, found = decode(page_data(self.page(self.make("x.trace", []))))

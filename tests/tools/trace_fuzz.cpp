@@ -4,15 +4,15 @@
 //
 // The files come from a small writer of its own. Half of the mutations are followed by right checksums, or made before them, so that
 // they get past them. Memory is counted by operator new (zlib's own is fixed and not in it); a hang would be more events than a file can hold.
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <new>
 #include <random>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "tools/monochord-trace/diff.h"
 #include "tools/monochord-trace/exports.h"
@@ -93,7 +93,9 @@ std::string header(uint32_t flags) {
 std::string payload(Random& random, unsigned events) {
   std::string out;
   uint8_t buffer[10];
-  const auto varint = [&](uint64_t value) { out.append(reinterpret_cast<char*>(buffer), static_cast<size_t>(trace_put_varint(buffer, value) - buffer)); };
+  const auto varint = [&](uint64_t value) {
+    out.append(reinterpret_cast<char*>(buffer), static_cast<size_t>(trace_put_varint(buffer, value) - buffer));
+  };
   unsigned labels = 0;
   for (unsigned i = 0; i < events; i++) {
     const unsigned number = static_cast<unsigned>(random() % kTraceEventCount);
@@ -121,11 +123,21 @@ void mutate(std::string* file, Random& random) {
     const size_t at = random() % file->size();
     switch (random() % 8) {
       case 0:
-      case 1: (*file)[at] = static_cast<char>(random()); break;
-      case 2: (*file)[at] ^= static_cast<char>(1 << random() % 8); break;
-      case 3: file->resize(at); break;
-      case 4: file->insert(at, file->substr(random() % file->size(), random() % 64)); break;
-      case 5: file->erase(at, random() % 64); break;
+      case 1:
+        (*file)[at] = static_cast<char>(random());
+        break;
+      case 2:
+        (*file)[at] ^= static_cast<char>(1 << random() % 8);
+        break;
+      case 3:
+        file->resize(at);
+        break;
+      case 4:
+        file->insert(at, file->substr(random() % file->size(), random() % 64));
+        break;
+      case 5:
+        file->erase(at, random() % 64);
+        break;
       case 6:
         if (file->size() - at >= 4) set<uint32_t>(file, at, random() % 2 == 0 ? 0xffffffff : static_cast<uint32_t>(random() % 200000));
         break;
@@ -275,8 +287,8 @@ int run(int argc, char** argv) {
   Counts counts;
   size_t most = 0;
   for (uint64_t i = 0; i < runs; i++) {
-    Random random(seed + i);  // so that --seed SEED+I --runs 1 repeats run I
-    const bool whole = random() % 32 == 0;                     // a file that is left alone must be good
+    Random random(seed + i);                                  // so that --seed SEED+I --runs 1 repeats run I
+    const bool whole = random() % 32 == 0;                    // a file that is left alone must be good
     const bool wrong_payloads = !whole && random() % 4 == 0;  // wrong inside, right sums
     std::string file = make_file(random, wrong_payloads);
     if (!whole && !wrong_payloads) {
@@ -293,8 +305,8 @@ int run(int argc, char** argv) {
     if (used > kMemoryMax + 2 * file.size()) fail("took too much memory", i);
     if (allocated != before) fail("did not give its memory back", i);
   }
-  printf("%" PRIu64 " runs: %" PRIu64 " files read, %" PRIu64 " refused, %" PRIu64 " events; at most %zu KiB of memory\n", runs, counts.good, counts.refused,
-         counts.events, most >> 10);
+  printf("%" PRIu64 " runs: %" PRIu64 " files read, %" PRIu64 " refused, %" PRIu64 " events; at most %zu KiB of memory\n", runs, counts.good,
+         counts.refused, counts.events, most >> 10);
   return counts.good == 0 || counts.refused == 0;
 }
 

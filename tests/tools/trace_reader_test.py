@@ -52,8 +52,8 @@ def with_schema(text):
 def with_payload(raw, events, flags=0, stored=None, raw_bytes=None):
     """A file, not closed, of one chunk with that payload and right sums."""
     stored = raw if stored is None else stored
-    head = struct.pack("<IIIIIIQQqQI", 0x4B4E4843, flags, len(stored), len(raw) if raw_bytes is None else raw_bytes, events, zlib.crc32(stored), 0, 0, 0,
-                       chain_hash(trace_maker.SEED, raw), 0)
+    head = struct.pack("<IIIIIIQQqQI", 0x4B4E4843, flags, len(stored), len(raw) if raw_bytes is None else raw_bytes, events, zlib.crc32(stored),
+                       0, 0, 0, chain_hash(trace_maker.SEED, raw), 0)
     return bytes(plain()[:FIRST]) + head + struct.pack("<I", zlib.crc32(head)) + stored
 
 
@@ -147,7 +147,8 @@ class Damage(TraceCase):
         other = self.make("good.trace", EVENTS)
         for what, (content, message) in DAMAGE.items():
             path = self.file("bad.trace", bytes(content))
-            for command in (["show"], ["stats"], ["export", "--vcd"], ["export", "--html"], ["export", "--perfetto"], ["pack", "-o", self.path("out")]):
+            for command in (["show"], ["stats"], ["export", "--vcd"], ["export", "--html"], ["export", "--perfetto"],
+                ["pack", "-o", self.path("out")]):
                 with self.subTest(what=what, command=command):
                     # The note about a missing index may come first where there is one.
                     done = self.run_tool(*command, path, status=2)
@@ -190,8 +191,8 @@ class NotClosed(TraceCase):
             writer.add(event)
         content = writer.finish()
         ends = [entry[0] for entry in writer.index] + [index_at(content)]
-        cuts = [ends[0], ends[1] - 1, ends[1], ends[1] + 2, ends[1] + 20, ends[1] + CHUNK, ends[2] - 7, ends[-1], ends[-1] + 2, ends[-1] + 9, len(content) - 16,
-                len(content) - 1]
+        cuts = [ends[0], ends[1] - 1, ends[1], ends[1] + 2, ends[1] + 20, ends[1] + CHUNK, ends[2] - 7, ends[-1], ends[-1] + 2, ends[-1] + 9,
+                len(content) - 16, len(content) - 1]
         for cut in cuts:
             path = self.file("cut.trace", content[:cut])
             with self.subTest(cut=cut):
@@ -214,7 +215,8 @@ class OtherVersions(TraceCase):
                   Event("new_event", None, [0, 0, 0, 9, 0, 0], 12, -22)]
         path = self.make("other.trace", events, table=table)
         self.assertEqual(squeezed(self.run_tool("show", path).out),
-                         ["0 10 20ns new_event who=me a=-5 b=0xff c=-1ns d=virtual e=-9223372036854775808 f=3", "1 11 22ns interrupt_taken cause=5 hart=0",
+                         ["0 10 20ns new_event who=me a=-5 b=0xff c=-1ns d=virtual e=-9223372036854775808 f=3",
+                          "1 11 22ns interrupt_taken cause=5 hart=0",
                           "2 12 -22ns new_event who=? a=0 b=0x0 c=0ns d=? e=0 f=0"])
         for form in ("--vcd", "--html", "--perfetto"):
             self.run_tool("export", form, path)

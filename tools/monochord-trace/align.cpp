@@ -29,8 +29,10 @@ bool is_asynchronous(TraceEvent known) {
     case kTrace_interrupt_cleared:
     case kTrace_io_input:
     case kTrace_io_complete:
-    case kTrace_state_hash: return true;
-    default: return false;
+    case kTrace_state_hash:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -100,9 +102,10 @@ Status find_harts(Reader& reader, std::set<uint64_t>* harts) {
 
 std::string place(const Taken& taken) {
   const char* name = interrupt_name(taken.cause);
-  return stringf("%s at epc 0x%llx, %llu instructions into the mainline, after %llu of its events", name != nullptr ? name : stringf("cause %llu",
-                 static_cast<unsigned long long>(taken.cause)).c_str(), static_cast<unsigned long long>(taken.epc),
-                 static_cast<unsigned long long>(taken.instruction), static_cast<unsigned long long>(taken.events));
+  return stringf("%s at epc 0x%llx, %llu instructions into the mainline, after %llu of its events",
+                 name != nullptr ? name : stringf("cause %llu", static_cast<unsigned long long>(taken.cause)).c_str(),
+                 static_cast<unsigned long long>(taken.epc), static_cast<unsigned long long>(taken.instruction),
+                 static_cast<unsigned long long>(taken.events));
 }
 
 // Tells the interrupts of both runs pair by pair, as they come: nothing is kept longer than its partner needs.
@@ -114,7 +117,8 @@ class Places {
       total_++;
       const Taken* of_a = a.taken().empty() ? nullptr : &a.taken().front();
       const Taken* of_b = b.taken().empty() ? nullptr : &b.taken().front();
-      const bool same = of_a != nullptr && of_b != nullptr && of_a->cause == of_b->cause && of_a->epc == of_b->epc && of_a->instruction == of_b->instruction;
+      const bool same =
+          of_a != nullptr && of_b != nullptr && of_a->cause == of_b->cause && of_a->epc == of_b->epc && of_a->instruction == of_b->instruction;
       if (!same && ++different_ <= kPlacesShown) {
         for (const auto& [name, taken] : {std::pair{"A", of_a}, std::pair{"B", of_b}})
           text_ += stringf("  %s%llu: %s\n", name, static_cast<unsigned long long>(total_),
@@ -155,7 +159,8 @@ Result<bool> compare_hart(Reader& reader_a, Reader& reader_b, uint64_t hart, boo
     before.push_back(diff_line(' ', a.schema(), event_a));
   }
   if (same) {
-    output.print("hart %llu: the same %llu mainline events in both\n", static_cast<unsigned long long>(hart), static_cast<unsigned long long>(a.count()));
+    output.print("hart %llu: the same %llu mainline events in both\n", static_cast<unsigned long long>(hart),
+                 static_cast<unsigned long long>(a.count()));
   } else {
     output.print("hart %llu: the mainlines differ at event %llu of them: ", static_cast<unsigned long long>(hart),
                  static_cast<unsigned long long>(std::max(a.count(), b.count())));
@@ -185,7 +190,8 @@ Result<int> compare_mainlines(Reader& a, Reader& b, unsigned context, Output& ou
   for (Reader* reader : {&a, &b}) {
     for (TraceEvent needed : {kTrace_interrupt_taken, kTrace_mret, kTrace_sret})
       if (!reader->has(needed))
-        return errorf("%s: %s was not traced; --align mainline needs interrupt_taken, mret and sret", reader->name().c_str(), kTraceEvents[needed].name.data());
+        return errorf("%s: %s was not traced; --align mainline needs interrupt_taken, mret and sret", reader->name().c_str(),
+                      kTraceEvents[needed].name.data());
   }
   std::set<uint64_t> harts;
   if (Status status = find_harts(a, &harts); !status) return status.error();

@@ -1,10 +1,10 @@
 #include "tools/monochord-trace/bytes.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 namespace monochord::trace {
 
@@ -39,7 +39,7 @@ class MemoryBytes final : public Bytes {
   uint64_t size() const override { return content_.size(); }
   bool read(uint64_t offset, void* to, size_t size) override {
     if (offset > content_.size() || size > content_.size() - offset) return false;
-    memcpy(to, content_.data() + offset, size);
+    if (size > 0) memcpy(to, content_.data() + offset, size);  // nothing may go nowhere
     return true;
   }
 

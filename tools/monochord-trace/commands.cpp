@@ -12,7 +12,8 @@ Result<std::unique_ptr<Reader>> open_trace(const std::string& path) {
   Result<std::unique_ptr<Reader>> reader = Reader::open(path);
   if (!reader) return reader;
   if (Status status = (*reader)->verify(); !status) return status.error();
-  if (!(*reader)->closed()) fprintf(stderr, "monochord-trace: %s was not closed (it has no index): read as far as its whole chunks go\n", path.c_str());
+  if (!(*reader)->closed())
+    fprintf(stderr, "monochord-trace: %s was not closed (it has no index): read as far as its whole chunks go\n", path.c_str());
   return reader;
 }
 

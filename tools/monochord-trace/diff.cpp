@@ -16,9 +16,10 @@ constexpr unsigned kContext = 5, kContextMax = 10'000;
 constexpr std::string_view kUsage =
     "usage: monochord-trace diff [OPTION...] A B\n\n"
     "The first difference of two traces, with the events around it. Exit status: 0 the same, 1 different, 2 wrong usage or an unreadable file.\n"
-    "With --align mainline, runs whose interrupts came at different places are compared by what their mainline did: the events of interrupt handlers\n"
-    "(interrupt_taken to the matching mret or sret) and those that come from outside of the instructions (clocks, timers, lines, pending, input) are\n"
-    "left out, the others compared without their stamps; then it says which interrupts were taken where. The exit status is about the mainline.\n";
+    "With --align mainline, runs whose interrupts came at different places are compared by what their mainline did: the events of interrupt\n"
+    "handlers (interrupt_taken to the matching mret or sret) and those that come from outside of the instructions (clocks, timers, lines, pending,\n"
+    "input) are left out, the others compared without their stamps; then it says which interrupts were taken where. The exit status is about the\n"
+    "mainline.\n";
 constexpr OptionSpec kOptions[] = {
     {"--context", "N", "events to show around the difference (5)"},
     {"--align", "mainline", "compare what the mainlines did"},
@@ -65,8 +66,8 @@ void print_rest(Output& output, char mark, Reader& reader, unsigned count) {
 }
 
 std::string place(const Event& event) {
-  return stringf("event %llu (instruction %llu, %s)", static_cast<unsigned long long>(event.sequence), static_cast<unsigned long long>(event.instruction),
-                 duration_text(static_cast<double>(event.ns)).c_str());
+  return stringf("event %llu (instruction %llu, %s)", static_cast<unsigned long long>(event.sequence),
+                 static_cast<unsigned long long>(event.instruction), duration_text(static_cast<double>(event.ns)).c_str());
 }
 
 void note_headers(Reader& a, Reader& b, Output& output) {
@@ -103,7 +104,8 @@ Result<int> compare(Reader& a, Reader& b, unsigned context, Output& output) {
     }
     note_headers(a, b, output);
     if (more_a && more_b) {
-      output.print("first difference at %s: %s\n", place(event_a).c_str(), difference_text(a.schema(), event_a, b.schema(), event_b, Stamps::kShown).c_str());
+      const std::string what = difference_text(a.schema(), event_a, b.schema(), event_b, Stamps::kShown);
+      output.print("first difference at %s: %s\n", place(event_a).c_str(), what.c_str());
     } else {
       output.print("%s ends before %s, which %s has\n", more_a ? "B" : "A", place(more_a ? event_a : event_b).c_str(), more_a ? "A" : "B");
     }
@@ -163,8 +165,8 @@ std::string difference_text(const Schema& a_schema, const Event& a, const Schema
 }
 
 std::string diff_line(char mark, const Schema& schema, const Event& event) {
-  return stringf("%c %8llu %12llu %14lldns  ", mark, static_cast<unsigned long long>(event.sequence), static_cast<unsigned long long>(event.instruction),
-                 static_cast<long long>(event.ns)) +
+  return stringf("%c %8llu %12llu %14lldns  ", mark, static_cast<unsigned long long>(event.sequence),
+                 static_cast<unsigned long long>(event.instruction), static_cast<long long>(event.ns)) +
          event_text(schema, event) + '\n';
 }
 

@@ -1,7 +1,7 @@
 #include "tools/monochord-trace/guest_code.h"
 
-#include <cstring>
 #include <elf.h>
+#include <cstring>
 
 #include "tcg/riscv/disas.h"
 
@@ -60,7 +60,8 @@ uint64_t GuestCode::start_before(uint64_t address) const {
   for (uint64_t back = 4 * kLinesBefore; back > 0; back -= 2) {
     uint64_t at = address - back;
     uint32_t raw;
-    for (unsigned size; at < address && fetch(at, &raw, &size); at += size) {}
+    for (unsigned size; at < address && fetch(at, &raw, &size); at += size) {
+    }
     if (at == address) return address - back;
   }
   return address;

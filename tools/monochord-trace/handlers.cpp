@@ -29,7 +29,8 @@ void end_returned(std::vector<Frame>& frames, uint8_t privilege, std::vector<Fra
 Handlers::Step Handlers::follow(const Schema& schema, const Event& event) {
   Step step;
   const TraceEvent known = schema.known(event);
-  if (known != kTrace_interrupt_taken && known != kTrace_exception_taken && known != kTrace_trap_entered && known != kTrace_mret && known != kTrace_sret)
+  if (known != kTrace_interrupt_taken && known != kTrace_exception_taken && known != kTrace_trap_entered && known != kTrace_mret &&
+      known != kTrace_sret)
     return step;
   std::vector<Frame>& frames = harts_[schema.get(event, 0)].frames;
   switch (known) {

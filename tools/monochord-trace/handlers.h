@@ -22,7 +22,7 @@ struct Frame {
   uint64_t cause = 0, epc = 0;
   uint64_t sequence = 0, instruction = 0;
   int64_t ns = 0;
-  uint64_t flow = 0;               // for the owner
+  uint64_t flow = 0;  // for the owner
 };
 
 class Handlers {

@@ -56,7 +56,8 @@ bool HartState::follow(const Schema& schema, const Event& event) {
       }
       return false;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

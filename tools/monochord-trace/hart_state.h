@@ -1,5 +1,6 @@
 // What a trace tells about a hart's privilege and its interrupt enables. Each part is unknown until an event tells it; nothing is assumed about the
-// start. Sources: trap_entered, mret, sret (privilege, MIE/MPIE, SIE/SPIE as the privileged manual moves them), csr_write of mstatus, sstatus, mie, sie.
+// start. Sources: trap_entered, mret, sret (privilege, MIE/MPIE, SIE/SPIE as the privileged manual moves them), csr_write of mstatus,
+// sstatus, mie, sie.
 #pragma once
 
 #include <cstdint>

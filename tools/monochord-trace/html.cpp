@@ -7,9 +7,9 @@
 //   TYPE.FIELD   zigzag for each event of that type: difference modulo 2^64 to that field's last value (at first: 0)
 //
 // A column each compresses to less than half of what rows do, and the page reads a million events in half a second.
+#include <zlib.h>
 #include <map>
 #include <set>
-#include <zlib.h>
 
 #include "core/trace_format.h"
 #include "tools/monochord-trace/exports.h"
@@ -63,16 +63,15 @@ class PageData {
   std::string blob(const Reader& reader, const GuestCode& code) {
     std::vector<Column*> all = {&type_, &sequence_, &instruction_, &ns_, &label_};
     for (Column& column : columns_) all.push_back(&column);
-    std::string json = stringf("{\"events\":%llu,\"host\":%s,\"ring\":%s,\"closed\":%s,\"name\":%s,\"types\":[", static_cast<unsigned long long>(count_),
-                               reader.host() ? "true" : "false", reader.ring() ? "true" : "false", reader.closed() ? "true" : "false",
-                               json_string(reader.name().substr(reader.name().rfind('/') + 1)).c_str());
-    for (size_t i = 0; i < schema_.size(); i++) json += (i == 0 ? "" : ",") + type_json(schema_[i]);
+    std::string json = stringf("{\"events\":%llu,\"host\":%s,\"ring\":%s,\"closed\":%s,\"name\":%s,\"types\":[",
+                               static_cast<unsigned long long>(count_), reader.host() ? "true" : "false", reader.ring() ? "true" : "false",
+                               reader.closed() ? "true" : "false", json_string(reader.name().substr(reader.name().rfind('/') + 1)).c_str());
+    for (size_t i = 0; i < schema_.size(); i++) json.append(i == 0 ? "" : ",").append(type_json(schema_[i]));
     json += "],\"labels\":[";
-    for (size_t i = 0; i < labels_.size(); i++) json += (i == 0 ? "" : ",") + json_string(labels_[i]);
+    for (size_t i = 0; i < labels_.size(); i++) json.append(i == 0 ? "" : ",").append(json_string(labels_[i]));
     json += "],\"interrupts\":{" + names_json(interrupt_name) + "},\"exceptions\":{" + names_json(exception_name) + "},\"code\":" + code_json(code);
     json += ",\"columns\":[";
-    for (size_t i = 0; i < all.size(); i++)
-      json += stringf("%s[\"%s\",%zu]", i == 0 ? "" : ",", all[i]->name.c_str(), all[i]->bytes.size());
+    for (size_t i = 0; i < all.size(); i++) json += stringf("%s[\"%s\",%zu]", i == 0 ? "" : ",", all[i]->name.c_str(), all[i]->bytes.size());
     json += "]}";
     const uint32_t size = static_cast<uint32_t>(json.size());
     std::string blob = "MTP1";

@@ -1,6 +1,8 @@
 // monochord-trace: looks at trace files. Exit status: 0 done or same, 1 different, 2 usage or a file that cannot be read or written.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <string>
 
 #include "core/suggest.h"
@@ -28,9 +30,10 @@ constexpr Command kCommands[] = {
 int usage(FILE* to) {
   fputs("usage: monochord-trace COMMAND [OPTION...] FILE...\n\n", to);
   for (const Command& command : kCommands) fprintf(to, "  %s\n", command.help);
-  fputs("\nmonochord-trace COMMAND --help tells its options. --version prints the version.\n"
-        "Exit status: 0 done or same, 1 different, 2 wrong usage or a file that cannot be read or written.\n",
-        to);
+  fputs(
+      "\nmonochord-trace COMMAND --help tells its options. --version prints the version.\n"
+      "Exit status: 0 done or same, 1 different, 2 wrong usage or a file that cannot be read or written.\n",
+      to);
   return to == stdout ? kSame : kTrouble;
 }
 
@@ -60,6 +63,7 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a closed pipe is an answer of write(), not our death
   std::vector<std::string_view> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   const int status = monochord::trace::run(arguments);
-  // Help goes through stdio, too.
-  return fflush(stdout) == 0 || status != monochord::trace::kSame ? status : monochord::trace::kTrouble;
+  if (fflush(stdout) == 0 || status != monochord::trace::kSame) return status;
+  // Help goes through stdio, too; a reader that has gone is no error to speak of.
+  return monochord::trace::trouble(monochord::Error{errno == EPIPE ? "" : std::string("cannot write standard output: ") + strerror(errno)});
 }

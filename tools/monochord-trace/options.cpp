@@ -13,8 +13,9 @@ Error unknown(std::string_view command, std::string_view word, std::span<const O
   for (const OptionSpec& spec : specs) names.push_back(spec.name);
   names.push_back("--help");
   const std::string_view near = nearest_name(word, names);
-  return errorf("%.*s: no option '%.*s'; did you mean '%.*s'? (monochord-trace %.*s --help lists them)", static_cast<int>(command.size()), command.data(),
-                static_cast<int>(word.size()), word.data(), static_cast<int>(near.size()), near.data(), static_cast<int>(command.size()), command.data());
+  return errorf("%.*s: no option '%.*s'; did you mean '%.*s'? (monochord-trace %.*s --help lists them)", static_cast<int>(command.size()),
+                command.data(), static_cast<int>(word.size()), word.data(), static_cast<int>(near.size()), near.data(),
+                static_cast<int>(command.size()), command.data());
 }
 
 }  // namespace

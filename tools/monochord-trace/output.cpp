@@ -1,10 +1,10 @@
 #include "tools/monochord-trace/output.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace monochord::trace {
 

@@ -89,7 +89,8 @@ int run(const char* command, std::string_view usage, Arguments arguments, bool d
   if (!reader) return trouble(reader.error());
   // In place nothing may get lost: bytes of a chunk that was never finished would.
   if (!options->has("-o") && !(*reader)->closed()) {
-    while ((*reader)->next_chunk()) {}
+    while ((*reader)->next_chunk()) {
+    }
     if ((*reader)->tail_bytes() != 0)
       return trouble(errorf("%s: %llu bytes at its end are no whole chunk and would be lost; name another file with -o", path.c_str(),
                             static_cast<unsigned long long>((*reader)->tail_bytes())));

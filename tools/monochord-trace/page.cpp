@@ -1,9 +1,9 @@
 #include "tools/monochord-trace/page.h"
 
 // PAGE_DIR comes from CMake.
-#define EMBED(name, file)                                                                                              \
-  asm(".pushsection .rodata\n.global page_" #name "_begin\n.global page_" #name "_end\npage_" #name                  \
-      "_begin:\n.incbin \"" PAGE_DIR "/" file "\"\npage_" #name "_end:\n.byte 0\n.popsection");                          \
+#define EMBED(name, file)                                                                                                                   \
+  asm(".pushsection .rodata\n.global page_" #name "_begin\n.global page_" #name "_end\npage_" #name "_begin:\n.incbin \"" PAGE_DIR "/" file \
+      "\"\npage_" #name "_end:\n.byte 0\n.popsection");                                                                                     \
   extern "C" const char page_##name##_begin[], page_##name##_end[]
 
 EMBED(html, "page.html");

@@ -39,25 +39,43 @@ class Perfetto {
     if (callback_ && (callback_instruction_ != event.instruction || callback_ns_ != event.ns)) end_callback(event);
     switch (known) {
       case kTrace_timer_armed:
-      case kTrace_host_timer_armed: armed(name(event), event, static_cast<int64_t>(schema.get(event, 1))); break;
+      case kTrace_host_timer_armed:
+        armed(name(event), event, static_cast<int64_t>(schema.get(event, 1)));
+        break;
       case kTrace_timer_cancelled:
-      case kTrace_host_timer_cancelled: disarmed(name(event), event, "cancelled"); break;
+      case kTrace_host_timer_cancelled:
+        disarmed(name(event), event, "cancelled");
+        break;
       case kTrace_timer_fired:
-      case kTrace_host_timer_fired: fired(name(event), event, static_cast<int64_t>(schema.get(event, 2))); break;
+      case kTrace_host_timer_fired:
+        fired(name(event), event, static_cast<int64_t>(schema.get(event, 2)));
+        break;
       case kTrace_timer_returned:
-      case kTrace_host_timer_returned: end_callback(event); break;
-      case kTrace_irq_line: line(name(event) + "." + std::to_string(schema.get(event, 0)), event, schema.get(event, 1) != 0); break;
+      case kTrace_host_timer_returned:
+        end_callback(event);
+        break;
+      case kTrace_irq_line:
+        line(name(event) + "." + std::to_string(schema.get(event, 0)), event, schema.get(event, 1) != 0);
+        break;
       case kTrace_interrupt_pending:
         if (callback_) pending_[{schema.get(event, 0), schema.get(event, 1)}] = callback_flow_;
         break;
-      case kTrace_interrupt_cleared: pending_.erase({schema.get(event, 0), schema.get(event, 1)}); break;
-      case kTrace_wfi_entered: asleep_[schema.get(event, 0)] = {event.ns, event.instruction, 0}; break;
-      case kTrace_wfi_left: wake(schema.get(event, 0), event); break;
-      case kTrace_marker:
-        item(stringf("\"ph\":\"i\",\"s\":\"t\",\"name\":\"marker 0x%llx\",\"pid\":%d,\"tid\":%llu,\"ts\":%s", static_cast<unsigned long long>(schema.get(event, 1)),
-                     kHarts, static_cast<unsigned long long>(track(kHarts, hart_name(schema.get(event, 0)))), stamp(event.ns).c_str()));
+      case kTrace_interrupt_cleared:
+        pending_.erase({schema.get(event, 0), schema.get(event, 1)});
         break;
-      default: break;
+      case kTrace_wfi_entered:
+        asleep_[schema.get(event, 0)] = {event.ns, event.instruction, 0};
+        break;
+      case kTrace_wfi_left:
+        wake(schema.get(event, 0), event);
+        break;
+      case kTrace_marker:
+        item(stringf("\"ph\":\"i\",\"s\":\"t\",\"name\":\"marker 0x%llx\",\"pid\":%d,\"tid\":%llu,\"ts\":%s",
+                     static_cast<unsigned long long>(schema.get(event, 1)), kHarts,
+                     static_cast<unsigned long long>(track(kHarts, hart_name(schema.get(event, 0)))), stamp(event.ns).c_str()));
+        break;
+      default:
+        break;
     }
     if (schema.of(event).hart >= 0) handlers(schema, event, event.numbers[static_cast<size_t>(schema.of(event).hart)]);
   }
@@ -66,7 +84,8 @@ class Perfetto {
     if (callback_) end_callback(last);
     for (uint64_t hart : handlers_.harts())
       for (const Frame& frame : handlers_.frames(hart)) slice(kHarts, hart_name(hart), frame_name(frame), frame.ns, last.ns, frame_args(frame, last));
-    for (const auto& [name, open] : armed_) slice(kTimers, name, "armed", open.ns, last.ns, stringf("\"deadline_ns\":%lld", static_cast<long long>(open.deadline)));
+    for (const auto& [name, open] : armed_)
+      slice(kTimers, name, "armed", open.ns, last.ns, stringf("\"deadline_ns\":%lld", static_cast<long long>(open.deadline)));
     for (const auto& [name, open] : raised_) slice(kLines, name, "raised", open.ns, last.ns, "");
     for (const auto& [hart, open] : asleep_) slice(kHarts, hart_name(hart) + " asleep", "WFI", open.ns, last.ns, "");
   }
@@ -134,8 +153,9 @@ class Perfetto {
   void end_callback(const Event& event) {
     if (!callback_) return;
     const int64_t end = event.instruction == callback_instruction_ ? event.ns : callback_ns_;
-    slice(kTimers, *callback_, "fired", callback_ns_, end, stringf("\"late_ns\":%lld,\"instruction\":%llu", static_cast<long long>(callback_late_),
-                                                                 static_cast<unsigned long long>(callback_instruction_)));
+    slice(kTimers, *callback_, "fired", callback_ns_, end,
+          stringf("\"late_ns\":%lld,\"instruction\":%llu", static_cast<long long>(callback_late_),
+                  static_cast<unsigned long long>(callback_instruction_)));
     callback_.reset();
   }
   void line(const std::string& name, const Event& event, bool level) {

@@ -1,8 +1,8 @@
 // The file as a whole: header, index, and the walk over the chunks. What is inside a chunk: chunk.cpp.
 #include "tools/monochord-trace/reader.h"
 
-#include <bit>
 #include <zlib.h>
+#include <bit>
 
 namespace monochord::trace {
 
@@ -52,8 +52,7 @@ Status Reader::read_header() {
     return errorf("%s: not a trace file (it does not begin with MONOTRC)", name_.c_str());
   if (!bytes_->read(0, header, sizeof header)) return damage(0, "the header is cut off");
   const uint32_t version = number_at<uint32_t>(header + 8);
-  if (version != kTraceVersion)
-    return errorf("%s: a trace file of version %u; this program reads version %u", name_.c_str(), version, kTraceVersion);
+  if (version != kTraceVersion) return errorf("%s: a trace file of version %u; this program reads version %u", name_.c_str(), version, kTraceVersion);
   stream_ = number_at<uint32_t>(header + 12);
   mask_ = number_at<uint64_t>(header + 16);
   flags_ = number_at<uint32_t>(header + 24);
@@ -82,7 +81,8 @@ Status Reader::read_index() {
   uint8_t head[8];
   if (offset < header_bytes() || offset > size - kTraceEndBytes - 12 || !bytes_->read(offset, head, sizeof head) ||
       number_at<uint32_t>(head) != kTraceIndexMagic)
-    return damage(size - kTraceEndBytes, stringf("the end says that the index is at %llu, and there is none", static_cast<unsigned long long>(offset)));
+    return damage(size - kTraceEndBytes,
+                  stringf("the end says that the index is at %llu, and there is none", static_cast<unsigned long long>(offset)));
   const uint64_t count = number_at<uint32_t>(head + 4);
   if (offset + 8 + count * kTraceIndexEntryBytes + 4 != size - kTraceEndBytes)
     return damage(offset, stringf("an index of %llu chunks does not fit between here and the end", static_cast<unsigned long long>(count)));
@@ -152,7 +152,8 @@ Status Reader::seek(uint64_t chunk) {
 Status Reader::verify() {
   rewind();
   Event event;
-  while (next(&event)) {}
+  while (next(&event)) {
+  }
   if (!status_.ok()) return status_;
   rewind();
   return {};

@@ -79,7 +79,7 @@ class Reader {
   uint64_t chunk_number_ = 0;  // of the next chunk
   uint64_t hash_ = kTraceHashSeed;
   uint64_t expected_sequence_ = 0;
-  bool expects_ = false;       // a chunk came before: hash and sequence go on from there
+  bool expects_ = false;  // a chunk came before: hash and sequence go on from there
   TraceChunkHeader chunk_;
   uint64_t chunk_offset_ = 0;
   std::vector<uint8_t> stored_, raw_;

@@ -1,6 +1,7 @@
 #include "tools/monochord-trace/schema.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace monochord::trace {
 
@@ -10,7 +11,7 @@ constexpr size_t kNameMax = 64;
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kNameMax &&
-         std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return (c < 0x80 && isalnum(c)) || c == '_'; });
 }
 
 // The text up to `separator`, which goes, too; all of it where there is none.

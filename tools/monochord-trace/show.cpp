@@ -26,7 +26,8 @@ class Source {
   const Event& event() const { return event_; }
   const Reader& reader() const { return *reader_; }
   void advance() {
-    while ((there_ = reader_->next(&event_)) && !filter_.matches(reader_->schema(), event_)) {}
+    while ((there_ = reader_->next(&event_)) && !filter_.matches(reader_->schema(), event_)) {
+    }
   }
   bool before(const Source& other) const {
     if (event_.instruction != other.event_.instruction) return event_.instruction < other.event_.instruction;
@@ -54,7 +55,8 @@ Status walk(Reader& guest, Reader* host, const Filter& guest_filter, const Filte
   guest.rewind();
   Source first(guest, guest_filter);
   if (host == nullptr) {
-    for (; first.there() && each(first); first.advance()) {}
+    for (; first.there() && each(first); first.advance()) {
+    }
     return guest.status();
   }
   host->rewind();

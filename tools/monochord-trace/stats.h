@@ -30,9 +30,9 @@ struct Stats {
   uint64_t events = 0;
   Event first, last;
   std::map<std::string, TimerStats> timers;
-  Histogram late;                 // timer_fired and host_timer_fired
-  Histogram pending_instructions; // the field `distance`
-  Histogram pending_ns;           // from the last interrupt_pending of that hart and cause
+  Histogram late;                  // timer_fired and host_timer_fired
+  Histogram pending_instructions;  // the field `distance`
+  Histogram pending_ns;            // from the last interrupt_pending of that hart and cause
   uint64_t taken_without_edge = 0;
   struct Hart {
     HartState state;
@@ -40,7 +40,7 @@ struct Stats {
     std::map<uint64_t, int64_t> pending;  // since when, by cause
   };
   std::map<uint64_t, Hart> harts;
-  Masked m, s;                    // of all harts together: the histograms only
+  Masked m, s;  // of all harts together: the histograms only
 
   void add(const Schema& schema, const Event& event);
 

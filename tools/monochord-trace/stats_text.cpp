@@ -11,9 +11,9 @@ void print_histogram(Output& output, const char* title, const Histogram& histogr
   if (histogram.count() == 0) return output.write("  none\n");
   const auto text = [time](double value) { return time ? duration_text(value) : stringf("%.0f", value); };
   output.print("  %llu: min %s, mean %s, 50%% %s, 90%% %s, 99%% %s, max %s\n", static_cast<unsigned long long>(histogram.count()),
-               text(static_cast<double>(histogram.min())).c_str(), text(histogram.mean()).c_str(), text(static_cast<double>(histogram.percentile(50))).c_str(),
-               text(static_cast<double>(histogram.percentile(90))).c_str(), text(static_cast<double>(histogram.percentile(99))).c_str(),
-               text(static_cast<double>(histogram.max())).c_str());
+               text(static_cast<double>(histogram.min())).c_str(), text(histogram.mean()).c_str(),
+               text(static_cast<double>(histogram.percentile(50))).c_str(), text(static_cast<double>(histogram.percentile(90))).c_str(),
+               text(static_cast<double>(histogram.percentile(99))).c_str(), text(static_cast<double>(histogram.max())).c_str());
   output.write(histogram.bars(time));
 }
 
@@ -36,7 +36,8 @@ void print_stats(const Reader& reader, const Stats& stats, Output& output) {
                static_cast<unsigned long long>(stats.events), reader.ring() ? " (a ring: the last ones only)" : "");
   if (stats.events == 0) return;
   output.print("instructions %llu to %llu, virtual time %lldns to %lldns\n\n", static_cast<unsigned long long>(stats.first.instruction),
-               static_cast<unsigned long long>(stats.last.instruction), static_cast<long long>(stats.first.ns), static_cast<long long>(stats.last.ns));
+               static_cast<unsigned long long>(stats.last.instruction), static_cast<long long>(stats.first.ns),
+               static_cast<long long>(stats.last.ns));
   for (size_t i = 0; i < stats.counts.size(); i++)
     if (stats.counts[i] != 0) output.print("  %-22s %10llu\n", reader.schema()[i].name.c_str(), static_cast<unsigned long long>(stats.counts[i]));
   print_histogram(output, "deadline to fired", stats.late, true, "`late` of timer_fired and host_timer_fired, by the timer's own clock");
@@ -47,7 +48,7 @@ void print_stats(const Reader& reader, const Stats& stats, Output& output) {
   if (const char* missing = missing_for_masked(reader)) {
     output.print("\ntime with interrupts masked\n  (not derived: %s was not traced)\n", missing);
   } else {
-    const char* rest = "; known from traps, returns and writes of mstatus and sstatus; an interval counts where its begin and its end are in the trace";
+    const char* rest = "; known from traps, returns and writes of mstatus and sstatus; counted where begin and end are in the trace";
     const std::string how_m = std::string("in M-mode with MIE off") + rest;
     const std::string how_s = std::string("in M-mode, or in S-mode with SIE off; what S handles cannot be taken then") + rest;
     print_histogram(output, "masked for M, time", stats.m.ns, true, how_m.c_str());

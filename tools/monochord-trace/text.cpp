@@ -8,29 +8,43 @@ namespace monochord::trace {
 std::string number_text(char format, uint64_t value) {
   static constexpr const char* kClocks[] = {"realtime", "virtual", "host", "virtual_rt"};
   switch (format) {
-    case 'x': return stringf("0x%llx", static_cast<unsigned long long>(value));
-    case 't': return stringf("%lldns", static_cast<long long>(value));
-    case 'c': return value < 4 ? kClocks[value] : "?";
-    default: return stringf("%lld", static_cast<long long>(value));
+    case 'x':
+      return stringf("0x%llx", static_cast<unsigned long long>(value));
+    case 't':
+      return stringf("%lldns", static_cast<long long>(value));
+    case 'c':
+      return value < 4 ? kClocks[value] : "?";
+    default:
+      return stringf("%lld", static_cast<long long>(value));
   }
 }
 
 const char* interrupt_name(uint64_t cause) {
   switch (cause) {
-    case 1: return "S software";
-    case 3: return "M software";
-    case 5: return "S timer";
-    case 7: return "M timer";
-    case 9: return "S external";
-    case 11: return "M external";
-    default: return nullptr;
+    case 1:
+      return "S software";
+    case 3:
+      return "M software";
+    case 5:
+      return "S timer";
+    case 7:
+      return "M timer";
+    case 9:
+      return "S external";
+    case 11:
+      return "M external";
+    default:
+      return nullptr;
   }
 }
 
 const char* exception_name(uint64_t cause) {
-  static constexpr const char* kNames[16] = {"fetch misaligned", "fetch access", "illegal instruction", "breakpoint", "load misaligned",
-                                             "load access", "store misaligned", "store access", "ecall from U", "ecall from S", nullptr,
-                                             "ecall from M", "fetch page", "load page", nullptr, "store page"};
+  static constexpr const char* kNames[16] = {"fetch misaligned", "fetch access",    "illegal instruction",
+                                             "breakpoint",       "load misaligned", "load access",
+                                             "store misaligned", "store access",    "ecall from U",
+                                             "ecall from S",     nullptr,           "ecall from M",
+                                             "fetch page",       "load page",       nullptr,
+                                             "store page"};
   return cause < 16 ? kNames[cause] : nullptr;
 }
 
@@ -117,7 +131,8 @@ std::optional<int64_t> parse_time(std::string_view text) {
   const size_t point = text.find('.');
   const std::optional<uint64_t> whole = parse_number(text.substr(0, point));
   int64_t result = 0;
-  if (!whole || text.substr(0, 2) == "0x" || __builtin_mul_overflow(static_cast<int64_t>(*whole), unit, &result) || *whole > INT64_MAX) return std::nullopt;
+  if (!whole || text.substr(0, 2) == "0x" || *whole > INT64_MAX || __builtin_mul_overflow(static_cast<int64_t>(*whole), unit, &result))
+    return std::nullopt;
   if (point == std::string_view::npos) return result;
   for (char digit : text.substr(point + 1)) {
     if (digit < '0' || digit > '9') return std::nullopt;

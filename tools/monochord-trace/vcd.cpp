@@ -1,5 +1,5 @@
-// export --vcd: a value change dump (IEEE 1364, chapter 18) for GTKWave. Two passes: the first finds the signals and what they were before their first
-// change, the second writes the changes.
+// export --vcd: a value change dump (IEEE 1364, chapter 18) for GTKWave. Two passes: the first finds the signals and what they were before
+// their first change, the second writes the changes.
 #include <map>
 
 #include "tools/monochord-trace/exports.h"
@@ -90,12 +90,17 @@ class Writer {
         bit(Scope::kLines, 0, plain(label(event)) + "." + std::to_string(schema.get(event, 0)), schema.get(event, 1) != 0, true);
         break;
       case kTrace_timer_armed:
-      case kTrace_host_timer_armed: bit(Scope::kTimers, 0, plain(label(event)), true, !ring_); break;
+      case kTrace_host_timer_armed:
+        bit(Scope::kTimers, 0, plain(label(event)), true, !ring_);
+        break;
       case kTrace_timer_fired:
       case kTrace_host_timer_fired:
       case kTrace_timer_cancelled:
-      case kTrace_host_timer_cancelled: bit(Scope::kTimers, 0, plain(label(event)), false, true); break;
-      default: break;
+      case kTrace_host_timer_cancelled:
+        bit(Scope::kTimers, 0, plain(label(event)), false, true);
+        break;
+      default:
+        break;
     }
     if (schema.of(event).hart >= 0) follow_hart(schema, event, event.numbers[static_cast<size_t>(schema.of(event).hart)]);
   }
@@ -110,11 +115,20 @@ class Writer {
         bit(Scope::kHart, hart, "pending_" + cause(schema.get(event, 1)), known == kTrace_interrupt_pending, true);
         break;
       case kTrace_wfi_entered:
-      case kTrace_wfi_left: bit(Scope::kHart, hart, "wfi", known == kTrace_wfi_entered, true); break;
-      case kTrace_trap_entered: set(Scope::kHart, hart, "privilege", 2, binary(schema.get(event, 1), 2), binary(schema.get(event, 2), 2)); break;
-      case kTrace_mret: set(Scope::kHart, hart, "privilege", 2, "11", binary(schema.get(event, 1), 2)); break;
-      case kTrace_sret: set(Scope::kHart, hart, "privilege", 2, "xx", binary(schema.get(event, 1), 2)); break;
-      default: break;
+      case kTrace_wfi_left:
+        bit(Scope::kHart, hart, "wfi", known == kTrace_wfi_entered, true);
+        break;
+      case kTrace_trap_entered:
+        set(Scope::kHart, hart, "privilege", 2, binary(schema.get(event, 1), 2), binary(schema.get(event, 2), 2));
+        break;
+      case kTrace_mret:
+        set(Scope::kHart, hart, "privilege", 2, "11", binary(schema.get(event, 1), 2));
+        break;
+      case kTrace_sret:
+        set(Scope::kHart, hart, "privilege", 2, "xx", binary(schema.get(event, 1), 2));
+        break;
+      default:
+        break;
     }
     const size_t depth = handlers_.frames(hart).size();
     handlers_.follow(schema, event);

@@ -108,6 +108,36 @@ async function readTrace(text) {
   return {meta, n, types, type, sequence, instruction, ns, label, rank, counts, values, axis: {ns: rising(ns), insn: rising(instruction)}};
 }
 
+// --- searching sorted numbers -------------------------------------------------------------------------------------------
+
+// First place in `values` (through `index` where given) that is not below / is above x.
+function lowerBound(values, x, index, from, to) {
+  let low = from || 0, high = to === undefined ? (index || values).length : to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((index ? values[index[middle]] : values[middle]) < x) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+function upperBound(values, x, index, from, to) {
+  let low = from || 0, high = to === undefined ? (index || values).length : to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((index ? values[index[middle]] : values[middle]) <= x) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+// The same in sorted numbers for an answer that is not far behind `from`.
+function gallop(values, x, from) {
+  let step = 8;
+  while (from + step < values.length && values[from + step] < x) {
+    from += step;
+    step *= 2;
+  }
+  return lowerBound(values, x, null, from, Math.min(values.length, from + step + 1));
+}
+
 // --- one event ----------------------------------------------------------------------------------------------------------
 
 function fieldNumber(trace, i, field) {
@@ -129,7 +159,8 @@ function fieldText(trace, i, field) {
   const text = BigInt.asIntN(64, big).toString();
   if (format === 't') return text + 'ns';
   if (name === 'cause' && info.known) {
-    const named = info.name.startsWith('interrupt_') ? trace.meta.interrupts[text] : info.name === 'exception_taken' ? trace.meta.exceptions[text] : null;
+    const names = info.name.startsWith('interrupt_') ? trace.meta.interrupts : info.name === 'exception_taken' ? trace.meta.exceptions : {};
+    const named = names[text];
     if (named) return `${text}(${named})`;
   }
   return text;

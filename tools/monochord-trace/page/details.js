@@ -48,7 +48,8 @@ class Details {
     this.showChain(i);
     this.table([['event', '#' + trace.sequence[i]], ['instruction', countText(trace.instruction[i])],
                 ['virtual time', `${countText(trace.ns[i])} ns`, durationText(trace.ns[i])],
-                ...info.fields.map(([name, format], f) => [name, fieldText(trace, i, f), format === 't' ? durationText(fieldNumber(trace, i, f)) : ''])]);
+                ...info.fields.map(([name, format], f) =>
+                  [name, fieldText(trace, i, f), format === 't' ? durationText(fieldNumber(trace, i, f)) : ''])]);
     this.showCode(i);
   }
   table(rows) {
@@ -67,7 +68,8 @@ class Details {
     chain.forEach((event, at) => {
       if (at > 0) {
         const before = chain[at - 1];
-        line.append(element('span', '', `→ ${durationText(trace.ns[event] - trace.ns[before])}, ${countText(trace.instruction[event] - trace.instruction[before])} insn →`));
+        line.append(element('span', '',
+            `→ ${durationText(trace.ns[event] - trace.ns[before])}, ${countText(trace.instruction[event] - trace.instruction[before])} insn →`));
       }
       const button = element('button', event === i ? 'on' : '', trace.types[trace.type[event]].name);
       button.onclick = () => this.select(event, true);
@@ -145,7 +147,8 @@ class EventList {
       const row = element('div', i === this.selected ? 'on' : this.matches && this.matches(i) ? 'match' : '');
       row.dataset.event = i;
       const pad = (value, w) => String(value).padStart(w);
-      row.append(element('span', 'stamp', `${pad(trace.sequence[i], widths[0])}  ${pad(trace.instruction[i], widths[1])}  ${pad(trace.ns[i], widths[2])}ns  `));
+      row.append(element('span', 'stamp',
+          `${pad(trace.sequence[i], widths[0])}  ${pad(trace.instruction[i], widths[1])}  ${pad(trace.ns[i], widths[2])}ns  `));
       const text = eventText(trace, i), space = (text + ' ').indexOf(' '), name = element('b', '', text.slice(0, space));
       name.style.color = eventColor(trace, i);
       row.append(name, text.slice(space));
@@ -166,7 +169,8 @@ function compileQuery(trace, text) {
     const labelAsked = trace.types.map(t => t.label !== '' && (!wantedField || t.label.toLowerCase() === wantedField));
     const causes = [trace.meta.interrupts, trace.meta.exceptions].map(names => new Set(Object.entries(names).filter(([, name]) =>
       name.toLowerCase().replace(/ /g, '_').includes(wanted)).map(([number]) => +number)));
-    const causeTable = trace.types.map(t => !t.known ? null : t.name.startsWith('interrupt_') ? causes[0] : t.name === 'exception_taken' ? causes[1] : null);
+    const causeTable = trace.types.map(t =>
+      !t.known ? null : t.name.startsWith('interrupt_') ? causes[0] : t.name === 'exception_taken' ? causes[1] : null);
     let number = null;
     if (/^(0x[0-9a-f]+|-?\d+)(ns)?$/.test(wanted)) number = BigInt.asUintN(64, BigInt(wanted.replace('ns', '')));
     const lo = number === null ? 0 : Number(number & 0xffffffffn), hi = number === null ? 0 : Number(number >> 32n);

@@ -7,35 +7,8 @@ const PAD = 10;
 const GROUP_HEAD = 20;
 const OVERVIEW_BAND = 40;
 
-// First place in `values` (through `index` where given) that is not below / is above x.
-function lowerBound(values, x, index, from, to) {
-  let low = from || 0, high = to === undefined ? (index || values).length : to;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((index ? values[index[middle]] : values[middle]) < x) low = middle + 1; else high = middle;
-  }
-  return low;
-}
-function upperBound(values, x, index, from, to) {
-  let low = from || 0, high = to === undefined ? (index || values).length : to;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((index ? values[index[middle]] : values[middle]) <= x) low = middle + 1; else high = middle;
-  }
-  return low;
-}
-
-// The same in sorted numbers for an answer that is not far behind `from`.
-function gallop(values, x, from) {
-  let step = 8;
-  while (from + step < values.length && values[from + step] < x) {
-    from += step;
-    step *= 2;
-  }
-  return lowerBound(values, x, null, from, Math.min(values.length, from + step + 1));
-}
-
-const COLORS = ['back', 'panel', 'ink', 'soft', 'line', 'faint', 'accent', 'select', 'mainline', 'timer', 'external', 'software', 'exception', 'ecall', 'other',
+const COLORS = ['back', 'panel', 'ink', 'soft', 'line', 'faint', 'accent', 'select', 'mainline', 'timer', 'external', 'software', 'exception',
+    'ecall', 'other',
   'user', 'supervisor', 'machine', 'asleep', 'wave', 'armed', 'pending', 'mmio'];
 
 class Timeline {
@@ -216,7 +189,7 @@ class Timeline {
     if (lane.style === 'wave' || lane.height < 14) return;
     const name = this.spanName(lane, i);
     if (!name) return;
-    context.fillStyle = lane.spans.kind[i] === 'mainline' || lane.spans.kind[i] === 'armed' || lane.spans.kind[i] === 'ecall' ? this.colors.ink : '#fff';
+    context.fillStyle = ['mainline', 'armed', 'ecall'].includes(lane.spans.kind[i]) ? this.colors.ink : '#fff';
     context.font = '11px ' + this.family;
     context.fillText(this.clip(context, name, x1 - x0 - 10), x0 + 5, lane.y + lane.height / 2 + .5);
   }
@@ -323,7 +296,8 @@ class Timeline {
       }
     }
     context.globalAlpha = 1;
-    const x0 = GUTTER + Math.max(0, (this.from - this.first) / whole * columns), x1 = GUTTER + Math.min(columns, (this.to - this.first) / whole * columns);
+    const x0 = GUTTER + Math.max(0, (this.from - this.first) / whole * columns);
+    const x1 = GUTTER + Math.min(columns, (this.to - this.first) / whole * columns);
     context.fillStyle = colors.back;
     context.globalAlpha = .65;
     context.fillRect(GUTTER, 0, Math.max(0, x0 - GUTTER), OVERVIEW_BAND);

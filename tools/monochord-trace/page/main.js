@@ -1,12 +1,16 @@
 // Puts the page together: reads the data, listens to mouse and keys.
 
 const KEYS = [
-  ['← →', 'earlier, later'], ['Shift ← →', 'a whole screen'], ['↑ ↓', 'the event before, the next one'], ['+ −', 'closer, farther: around the cursor; also the wheel'],
-  ['0', 'the whole trace'], ['Home End', 'first event, last event'], ['t', 'axis: time or instructions'], ['/', 'search: name, label, cause, name=number, 0xaddress, #event, @instruction'],
-  ['n N', 'next match, the one before'], ['f', 'fit the chain of the selected event'], ['d', 'light, dark'], ['Esc', 'drop the cursor'], ['?', 'this list'],
+  ['← →', 'earlier, later'], ['Shift ← →', 'a whole screen'], ['↑ ↓', 'the event before, the next one'],
+  ['+ −', 'closer, farther: around the cursor; also the wheel'],
+  ['0', 'the whole trace'], ['Home End', 'first event, last event'], ['t', 'axis: time or instructions'],
+  ['/', 'search: name, label, cause, name=number, 0xaddress, #event, @instruction'],
+  ['n N', 'next match, the one before'], ['f', 'fit the chain of the selected event'], ['d', 'light, dark'], ['Esc', 'drop the cursor'],
+  ['?', 'this list'],
 ];
-const LEGEND = [['mainline', 'mainline'], ['timer', 'timer interrupt, timer fired'], ['external', 'external interrupt'], ['software', 'software interrupt'],
-  ['ecall', 'ecall'], ['exception', 'exception, marker'], ['user', 'U'], ['supervisor', 'S, CSR write'], ['machine', 'M'], ['asleep', 'asleep'],
+const LEGEND = [['mainline', 'mainline'], ['timer', 'timer interrupt, timer fired'], ['external', 'external interrupt'],
+  ['software', 'software interrupt'], ['ecall', 'ecall'], ['exception', 'exception, marker'], ['user', 'U'],
+  ['supervisor', 'S, CSR write'], ['machine', 'M'], ['asleep', 'asleep'],
   ['pending', 'pending'], ['armed', 'timer armed'], ['wave', 'line raised, input'], ['mmio', 'device access']];
 
 class Page {
@@ -22,8 +26,9 @@ class Page {
     this.frames = [];
     $('title').textContent = trace.meta.name;
     const span = trace.n ? durationText(trace.ns[trace.n - 1] - trace.ns[0]) : 'nothing';
-    $('summary').textContent = `${countText(trace.n)} events · ${span}` + (trace.n ? ` · ${countText(trace.instruction[trace.n - 1] - trace.instruction[0])} instructions` : '') +
-      (trace.meta.host ? ' · host stream' : '') + (trace.meta.ring ? ' · ring: the last events only' : '') + (trace.meta.closed ? '' : ' · was not closed');
+    const counted = trace.n ? ` · ${countText(trace.instruction[trace.n - 1] - trace.instruction[0])} instructions` : '';
+    $('summary').textContent = `${countText(trace.n)} events · ${span}${counted}` + (trace.meta.host ? ' · host stream' : '') +
+      (trace.meta.ring ? ' · ring: the last events only' : '') + (trace.meta.closed ? '' : ' · was not closed');
     this.fillHelp($('help'));
     this.fillLegend($('legend'));
     this.listen($);
@@ -174,10 +179,14 @@ class Page {
     const actions = {
       'ArrowLeft': () => view(() => timeline.pan(event.shiftKey ? -1 : -.1)), 'ArrowRight': () => view(() => timeline.pan(event.shiftKey ? 1 : .1)),
       'ArrowUp': () => this.step(-1), 'ArrowDown': () => this.step(1),
-      '+': () => view(() => timeline.zoom(.7, cursor())), '=': () => view(() => timeline.zoom(.7, cursor())), '-': () => view(() => timeline.zoom(1 / .7, cursor())),
-      '0': () => view(() => timeline.fit()), 'Home': () => this.trace.n && this.select(0, true), 'End': () => this.trace.n && this.select(this.trace.n - 1, true),
-      't': () => this.toggleAxis(), '/': () => $('search').focus(), 'n': () => this.findNext(1), 'N': () => this.findNext(-1), 'f': () => this.fitChain(),
-      'd': () => this.toggleTheme(), '?': () => { $('help').hidden = !$('help').hidden; }, 'Escape': () => { $('help').hidden = true; this.select(-1); },
+      '+': () => view(() => timeline.zoom(.7, cursor())), '=': () => view(() => timeline.zoom(.7, cursor())),
+      '-': () => view(() => timeline.zoom(1 / .7, cursor())),
+      '0': () => view(() => timeline.fit()), 'Home': () => this.trace.n && this.select(0, true),
+      'End': () => this.trace.n && this.select(this.trace.n - 1, true),
+      't': () => this.toggleAxis(), '/': () => $('search').focus(), 'n': () => this.findNext(1), 'N': () => this.findNext(-1),
+      'f': () => this.fitChain(),
+      'd': () => this.toggleTheme(), '?': () => { $('help').hidden = !$('help').hidden; }, 
+      'Escape': () => { $('help').hidden = true; this.select(-1); },
     };
     if (!actions[event.key]) return;
     event.preventDefault();
@@ -197,7 +206,8 @@ class Page {
       line(`${durationText(trace.ns[end] - trace.ns[begin])}, ${countText(trace.instruction[end] - trace.instruction[begin])} instructions`);
     }
     if (i >= 0 && (span >= 0 || lane.ticks) && lane.name !== 'mainline') line(`#${trace.sequence[i]} ${eventText(trace, i)}`);
-    line(`at ${timeline.markText(timeline.value(event.offsetX))} · ${timeline.otherAt(timeline.value(event.offsetX))}${timeline.axisName === 'ns' ? ' insn' : ''}`);
+    const value = timeline.value(event.offsetX);
+    line(`at ${timeline.markText(value)} · ${timeline.otherAt(value)}${timeline.axisName === 'ns' ? ' insn' : ''}`);
     tip.style.left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8) + 'px';
     tip.style.top = Math.min(event.clientY + 16, window.innerHeight - tip.offsetHeight - 8) + 'px';
   }

@@ -64,7 +64,8 @@ class Model {
     this.armed = new Map();           // event, by label
     // Handlers by event number; an event of another version's table has none.
     const all = {
-      timer_armed: this.timerArmed, host_timer_armed: this.timerArmed, timer_cancelled: this.timerCancelled, host_timer_cancelled: this.timerCancelled,
+      timer_armed: this.timerArmed, host_timer_armed: this.timerArmed, timer_cancelled: this.timerCancelled,
+      host_timer_cancelled: this.timerCancelled,
       timer_fired: this.timerFired, host_timer_fired: this.timerFired, timer_returned: this.timerReturned, host_timer_returned: this.timerReturned,
       irq_line: this.irqLine, interrupt_pending: this.interruptPending, interrupt_cleared: this.interruptCleared, interrupt_taken: this.trap,
       exception_taken: this.trap, trap_entered: this.trapEntered, mret: this.trapReturn, sret: this.trapReturn, wfi_entered: this.wfiEntered,
@@ -72,7 +73,8 @@ class Model {
     };
     this.fields = trace.types.map(t => Object.fromEntries(t.fields.map(([name], f) => [name, f])));
     this.react = trace.types.map(t => t.known ? all[t.name] : undefined);
-    this.otherKind = trace.types.map(t => t.name.startsWith('mmio_') ? 'mmio' : t.name === 'marker' ? 'exception' : t.name === 'csr_write' ? 'supervisor'
+    this.otherKind = trace.types.map(t => t.name.startsWith('mmio_') ? 'mmio' : t.name === 'marker' ? 'exception' : 
+      t.name === 'csr_write' ? 'supervisor'
       : t.name.startsWith('io_') ? 'wave' : 'other');
     for (let i = 0; i < trace.n; i++) {
       const react = this.react[trace.type[i]];

@@ -171,7 +171,8 @@ void replay_turn(bool asleep, bool guest_left_by_itself) {
     take_sample(now, ns);
     return;
   }
-  const ReplayRecord* record = record_here();
+  // Nothing was recorded while the machine was stopped but input, which comes when it runs.
+  const ReplayRecord* record = runstate() == RunState::kRunning ? record_here() : nullptr;
   state.may_look = record != nullptr && (sampled() || record->virtual_ns <= qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
   if (!state.may_look || record->kind != ReplayKind::kSample) return;
   check_digest(*record);

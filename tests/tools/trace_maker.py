@@ -324,6 +324,11 @@ class Guest:
             self.run(self.random.randrange(40, 3000))
             self.write_status(SIE, False, "sstatus")
             self.run(20)
+            if self.random.random() < .3:  # a fault in the kernel: its return leaves interrupts off
+                self.enter(S, False, 13, 0x3F000008)
+                self.run(30)
+                self.leave()
+                self.run(15)
             self.leave()
         # The kernel comes back by a system call whose return goes to another task: the frame is never left, as after a switch.
         self.enter(S, False, 8)

@@ -33,6 +33,7 @@ class Show(TraceCase):
         self.assertEqual(self.show(path, "--from", f"{middle.ns}ns"), self.expected(lambda e: e.ns >= middle.ns))
         self.assertEqual(self.show(path, "--from", "1.5ms", "--to", "0.003s"), self.expected(lambda e: 1_500_000 <= e.ns <= 3_000_000))
         self.assertEqual(self.show(path, "--to=2000us"), self.expected(lambda e: e.ns <= 2_000_000))
+        self.assertEqual(self.show(path, "--to", f"{middle.ns}ns"), self.expected(lambda e: e.ns <= middle.ns))
         a, b = middle.instruction, late.instruction
         self.assertEqual(self.show(path, "--insn", f"{a}..{b}"), self.expected(lambda e: a <= e.instruction <= b))
         self.assertEqual(self.show(path, f"--insn={hex(a)}.."), self.expected(lambda e: a <= e.instruction))
@@ -125,6 +126,19 @@ class Stats(TraceCase):
             self.assertAlmostEqual(timer["mean_period_ns"], (mine[-1].ns - mine[0].ns) / (len(mine) - 1) if len(mine) > 1 else 0, places=2)
         self.assertEqual(set(found["timers"]), {e.label for e in EVENTS if e.name.startswith("timer_") and e.label})
 
+    def test_small_numbers_have_exact_percentiles(self):
+        values = random.Random(1).sample(range(1, 61), 60)
+        path = self.make("x.trace", [Event("timer_fired", "t", [1, 0, v], 0, 0) for v in values])
+        found = json.loads(self.run_tool("stats", "--json", path).out)["late_ns"]
+        self.assertEqual([found[k] for k in ("p50", "p90", "p99")], [30, 54, 60])
+
+    def test_a_level_that_stays_up_is_no_new_edge(self):
+        events = [Event("interrupt_pending", None, [0, 9], 1, 10), Event("interrupt_taken", None, [0, 9, 0, 1], 2, 15),
+                  Event("interrupt_taken", None, [0, 9, 0, 7], 8, 90), Event("interrupt_pending", None, [1, 9], 9, 95),
+                  Event("interrupt_taken", None, [0, 9, 0, 7], 9, 99)]
+        found = json.loads(self.run_tool("stats", "--json", self.make("x.trace", events)).out)
+        self.assertEqual((found["taken_without_edge"], found["pending_ns"]["count"], found["pending_ns"]["max"]), (2, 1, 5))
+
     def test_what_was_not_traced_is_not_derived(self):
         mask = sum(1 << i for i, name in enumerate(TABLE) if name != "csr_write")
         path = self.make("x.trace", [e for e in EVENTS if e.name != "csr_write"], mask=mask)
@@ -178,6 +192,8 @@ class Diff(TraceCase):
         noise = random.Random(seed)
         for step in range(200):
             if step in places:
+                guest.pend(3)  # and gone before it was taken
+                guest.clear(3)
                 guest.pend(9)
                 guest.pc = 0x1000 + step * 4
                 guest.run(noise.randrange(5))

@@ -102,6 +102,13 @@ class Vcd(TraceCase):
             depths.append((event.ns, f"{at:08b}"))
         self.assertEqual(self.changes(KERNEL_EVENTS)["hart0.handler_depth"], [(KERNEL_EVENTS[0].ns, "0" * 8), *timeline(depths, "0" * 8)])
 
+    def test_user_mode_is_in_no_handler(self):
+        # The model's kernel switches tasks: returns that match no trap. In user mode the stack is empty all the same.
+        changes = self.changes(EVENTS)["hart0.handler_depth"]
+        for event, state, after in zip(EVENTS, GUEST.states, EVENTS[1:]):
+            if state[0] == trace_maker.U and after.ns > event.ns:
+                self.assertEqual([value for time, value in changes if time <= event.ns][-1], "0" * 8)
+
     def test_a_clock_that_is_moved_back_and_strange_names(self):
         event = trace_maker.Event
         events = [event("irq_line", "a b[1]\n", [1, 1], 1, 500), event("irq_line", "a b[1]\n", [1, 0], 2, 100), 
@@ -294,8 +301,15 @@ class Page(TraceCase):
 
     @unittest.skipUnless(shutil.which("node"), "node is not here: the page's program runs in tests/tools/page_in_browser only")
     def test_the_pages_program_reads_what_show_prints(self):
-        path, page = self.make("x.trace", KERNEL_EVENTS), self.path("x.html")
-        self.run_tool("export", "--html", "-o", page, path)
+        found, e = self.in_node(KERNEL_EVENTS), KERNEL_EVENTS
+        self.check_program(found, e)
+        # User mode is mainline, also after a switch of tasks.
+        returns = [i for i, x in enumerate(EVENTS) if x.name == "sret" and x.numbers[1] == trace_maker.U]
+        self.assertLessEqual(set(returns), set(self.in_node(EVENTS)["mainline"]))
+
+    def in_node(self, events):
+        page = self.path("x.html")
+        self.run_tool("export", "--html", "-o", page, self.make("x.trace", events))
         script = """
 const page = require('fs').readFileSync(process.argv[1], 'utf8');
 const program = page.match(/<script>\\n([^]*)<\\/script>/)[1] + '\\nglobalThis.parts = {readTrace, Model, eventText, compileQuery};';
@@ -307,11 +321,13 @@ parts.readTrace(page.match(/id="data">([^<]*)</)[1]).then(trace => {
   const lanes = model.lanes.map(l => [l.group, l.name, l.spans ? l.spans.length : 0, l.ticks ? l.ticks.length : 0]);
   const count = query => { const match = parts.compileQuery(trace, query); let c = 0; for (let i = 0; i < trace.n; i++) c += match(i); return c; };
   const counts = ['mret', 'interrupt_taken s_timer', 'timer=riscv.stimer0', 'irq=8 level=1', '#77', '0xc201004'].map(count);
-  console.log(JSON.stringify({texts, chains, lanes, counts}));
+  const mainline = Array.from(model.lanes.find(l => l.name === 'mainline').spans.begin);
+  console.log(JSON.stringify({texts, chains, lanes, counts, mainline}));
 });"""
         done = subprocess.run(["node", "-e", script, page], capture_output=True, text=True, timeout=60, check=True)
-        found = json.loads(done.stdout)
-        e = KERNEL_EVENTS
+        return json.loads(done.stdout)
+
+    def check_program(self, found, e):
         self.assertEqual(found["texts"], [f"{i} {x.instruction} {x.ns} {event_text(x)}" for i, x in enumerate(e)])
         chains = {tuple(x) for x in found["chains"]}
         returns = {(a, b) for a, b, interrupt, _ in KERNEL.episodes}

@@ -322,14 +322,33 @@ class Guest:
             self.run(60)
             self.write_status(SIE, True, "sstatus")
             self.run(self.random.randrange(40, 3000))
+            if self.random.random() < .2:
+                self.switch_from_interrupt()
+                continue
             self.write_status(SIE, False, "sstatus")
             self.run(20)
+            if self.random.random() < .3:  # a fault in the kernel: its return leaves interrupts off
+                self.enter(S, False, 13, 0x3F000008)
+                self.run(30)
+                self.leave()
+                self.run(15)
             self.leave()
         # The kernel comes back by a system call whose return goes to another task: the frame is never left, as after a switch.
         self.enter(S, False, 8)
         begin, interrupt, cause, *_ = self.stack.pop()
         self.lost = (begin, interrupt, cause)
         self.write_status(SIE, True, "sstatus")
+
+    def switch_from_interrupt(self):
+        """An interrupt inside of a system call that returns to another task's user mode: both handlers are left by one return."""
+        self.pend(1)
+        self.enter(S, True, 1)
+        self.clear(1)
+        self.run(50)
+        self.emit("sret", [0, U, 0x20000])
+        del self.stack[-2:]
+        self.status[SIE], self.status[SPIE] = self.status[SPIE], True
+        self.privilege = U
 
     def idle(self):
         self.run(40)

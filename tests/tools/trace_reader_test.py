@@ -117,6 +117,7 @@ DAMAGE = {
     "long number": (with_payload(bytes([VM_STARTED]) + b"\xff" * 10 + b"\x01", 1), "too large"),
     "large number": (with_payload(bytes([VM_STARTED]) + b"\xff" * 9 + b"\x02\0", 1), "too large"),
     "label unknown": (with_payload(bytes([RETURNED, 0, 0, 7, 0]), 1), "a label that is not in the table"),
+    "label next but one": (with_payload(bytes([RETURNED, 0, 0, 2, 0, 0]), 1), "a label that is not in the table"),
     "label long": (with_payload(bytes([RETURNED, 0, 0, 1]) + varint(256) + b"x" * 256 + b"\0", 1), "a label is too long"),
     "label cut": (with_payload(bytes([RETURNED, 0, 0, 1]) + varint(50) + b"x", 1), "a label is too long"),
     "label huge": (with_payload(bytes([RETURNED, 0, 0, 1]) + b"\xff" * 9 + b"\x01", 1), "a label is too long"),

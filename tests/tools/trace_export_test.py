@@ -5,10 +5,8 @@ import collections
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
-import unittest
 import zlib
 
 import trace_maker
@@ -117,8 +115,7 @@ class Vcd(TraceCase):
         found = self.changes(events, flags=1)
         self.assertEqual(found["lines.a_b_1__x0a.1"], [(500, "0"), (500, "1"), (500, "0"), (700, "1")])
 
-    @unittest.skipUnless(shutil.which("vcd2fst"), "vcd2fst (of GTKWave) is not here")
-    def test_gtkwave_reads_it(self):
+    def in_gtkwave(self):
         self.run_tool("export", "--vcd", "-o", self.path("x.vcd"), self.make("x.trace", EVENTS))
         subprocess.run(["vcd2fst", self.path("x.vcd"), self.path("x.fst")], check=True, capture_output=True, timeout=60)
         back = subprocess.run(["fst2vcd", self.path("x.fst")], check=True, capture_output=True, text=True, timeout=60).stdout
@@ -299,8 +296,7 @@ class Page(TraceCase):
                                  (good[:72] + b"\xff" * 8 + good[80:], "program headers")):
             self.assertIn(message, self.refused("export", "--html", "--elf", self.file("bad.elf", content), trace))
 
-    @unittest.skipUnless(shutil.which("node"), "node is not here: the page's program runs in tests/tools/page_in_browser only")
-    def test_the_pages_program_reads_what_show_prints(self):
+    def the_pages_program_reads_what_show_prints(self):
         found, e = self.in_node(KERNEL_EVENTS), KERNEL_EVENTS
         self.check_program(found, e)
         # User mode is mainline, also after a switch of tasks.
@@ -344,6 +340,11 @@ parts.readTrace(page.match(/id="data">([^<]*)</)[1]).then(trace => {
             sum(x.label == "riscv.stimer0" for x in e), sum(x.name == "irq_line" and x.numbers == [8, 1] for x in e), 1,
             sum(0xC201004 in x.numbers for x in e)])
 
+
+# exports_in_other_programs has installed them.
+if os.environ.get("MONOCHORD_OTHER_PROGRAMS"):
+    Vcd.test_gtkwave_reads_it = Vcd.in_gtkwave
+    Page.test_the_pages_program_reads_what_show_prints = Page.the_pages_program_reads_what_show_prints
 
 if __name__ == "__main__":
     main()

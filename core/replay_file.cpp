@@ -61,8 +61,7 @@ Result<std::unique_ptr<ReplayWriter>> ReplayWriter::create(const std::string& pa
   put_u32(start, static_cast<uint32_t>(header.size()));
   start += header;
   put_u32(start, crc_of(start.data(), start.size()));
-  writer->write(start);
-  if (writer->broken_) return errorf("recording %s: can't write it", path.c_str());
+  if (const char* error = writer->put(start)) return errorf("recording %s: can't write it: %s", path.c_str(), error);
   return writer;
 }
 
@@ -70,17 +69,21 @@ ReplayWriter::~ReplayWriter() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void ReplayWriter::write(std::string_view bytes) {
-  while (!bytes.empty() && !broken_) {
+// Null, or why not.
+const char* ReplayWriter::put(std::string_view bytes) {
+  while (!bytes.empty()) {
     const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-    if (written > 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    } else if (errno != EINTR) {
-      broken_ = true;
-      error_report("recording %s: can't write it: %s; the run ends", path_.c_str(), written == 0 ? "no room" : strerror(errno));
-      qemu_system_shutdown_request(ShutdownCause::kHostError, 1);
-    }
+    if (written > 0) bytes.remove_prefix(static_cast<size_t>(written));
+    else if (written == 0) return "no room";
+    else if (errno != EINTR) return strerror(errno);
   }
+  return nullptr;
+}
+
+void ReplayWriter::fail(const char* why) {
+  broken_ = true;
+  error_report("recording %s: can't write it: %s; the run ends", path_.c_str(), why);
+  qemu_system_shutdown_request(ShutdownCause::kHostError, 1);
 }
 
 void ReplayWriter::flush() {
@@ -89,9 +92,10 @@ void ReplayWriter::flush() {
   put_u32(head, kChunkMagic);
   put_u32(head, static_cast<uint32_t>(records_.size()));
   put_u32(head, crc_of(records_.data(), records_.size()));
-  write(head);
-  write(records_);
+  head += records_;
   records_.clear();
+  if (broken_) return;
+  if (const char* error = put(head)) fail(error);
 }
 
 void ReplayWriter::append(const ReplayRecord& record) {
@@ -112,10 +116,7 @@ void ReplayWriter::append(const ReplayRecord& record) {
 
 bool ReplayWriter::close() {
   flush();
-  if (::close(fd_) != 0 && !broken_) {
-    broken_ = true;
-    error_report("recording %s: can't write it: %s", path_.c_str(), strerror(errno));
-  }
+  if (::close(fd_) != 0 && !broken_) fail(strerror(errno));
   fd_ = -1;
   return !broken_;
 }

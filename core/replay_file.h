@@ -56,7 +56,8 @@ class ReplayWriter {
  private:
   ReplayWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   void flush();
-  void write(std::string_view bytes);
+  const char* put(std::string_view bytes);
+  void fail(const char* why);
 
   const std::string path_;
   int fd_;

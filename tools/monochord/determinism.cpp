@@ -16,6 +16,15 @@
 
 namespace monochord {
 
+#ifdef MONOCHORD_NO_PROCESSES
+
+int check_determinism(const Options&, const std::function<int(const Options&)>&) {
+  error_report("--check-determinism starts a process for each run, and this build knows no way to start one; use the normal build");
+  return 1;
+}
+
+#else
+
 namespace {
 
 // A folder for the runs' traces and consoles, gone at the end.
@@ -140,5 +149,7 @@ int check_determinism(const Options& options, const std::function<int(const Opti
   error_report("--check-determinism: %u runs, all the same", options.check_determinism);
   return 0;
 }
+
+#endif
 
 }  // namespace monochord

@@ -289,6 +289,16 @@ class Page(TraceCase):
                 offset = epc - trace_maker.CODE - 16
                 self.assertEqual(meta["code"]["symbols"][hex(epc)], "loop" if offset == 0 else f"loop+{hex(offset)}")
 
+    def test_a_raw_file_gives_the_code_that_lies_there(self):
+        trace = self.make("x.trace", KERNEL_EVENTS)
+        code = struct.pack("<I", 0x00150513) * 4096  # addi a0, a0, 1
+        raw = self.file("image", code)
+        meta, _ = decode(page_data(self.page("--code", f"{raw}@{trace_maker.CODE:#x}", trace)))
+        self.assertTrue(meta["code"]["lines"])
+        self.assertEqual({text for _, text in meta["code"]["lines"]}, {"addi a0,a0,1"})
+        for wrong in (raw, f"{raw}@", f"{raw}@here", f"{self.path('gone')}@0"):
+            self.refused("export", "--html", "--code", wrong, trace)
+
     def test_damaged_elf_files_are_refused(self):
         good = small_elf(bytes(256), trace_maker.CODE)
         trace = self.make("x.trace", EVENTS[:50])

@@ -16,6 +16,7 @@ constexpr OptionSpec kOptions[] = {
     {"--perfetto", "", "JSON for Perfetto: a track a hart, a timer and a line, with flows"},
     {"-o", "OUT", "the file to write"},
     {"--elf", "GUEST.elf", "with --html: disassembly around interrupted instructions; may be repeated"},
+    {"--code", "FILE@ADDRESS", "with --html: the same from a file that lies there as it is (a Linux Image, at its virtual address)"},
 };
 
 }  // namespace
@@ -27,12 +28,15 @@ int export_command(Arguments arguments) {
   if (!options) return trouble(options.error());
   if (options->has("--html") + options->has("--vcd") + options->has("--perfetto") != 1)
     return trouble(errorf("export: say one of --html, --vcd and --perfetto"));
-  if (options->has("--elf") && !options->has("--html")) return trouble(errorf("export: --elf is for --html only"));
+  if ((options->has("--elf") || options->has("--code")) && !options->has("--html"))
+    return trouble(errorf("export: --elf and --code are for --html only"));
   Result<Filter> filter = Filter::from(*options);
   if (!filter) return trouble(filter.error());
   GuestCode code;
   for (const std::string& path : options->all("--elf"))
     if (Status status = code.add(path); !status) return trouble(status.error());
+  for (const std::string& text : options->all("--code"))
+    if (Status status = code.add_raw(text); !status) return trouble(status.error());
   Result<std::unique_ptr<Reader>> reader = open_trace((*options)[0]);
   if (!reader) return trouble(reader.error());
   if (Status status = filter->bind((*reader)->schema()); !status) return trouble(status.error());

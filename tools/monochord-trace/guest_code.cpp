@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tcg/riscv/disas.h"
+#include "tools/monochord-trace/text.h"
 
 namespace monochord::trace {
 
@@ -34,6 +35,18 @@ Status GuestCode::add(const std::string& path) {
       segments_.push_back({segment.p_vaddr, segment.p_filesz, files_.size(), segment.p_offset});
   }
   symbols_.add(*file);
+  files_.push_back(std::move(*file));
+  return {};
+}
+
+Status GuestCode::add_raw(const std::string& text) {
+  const size_t at = text.rfind('@');
+  const std::optional<uint64_t> address = at == std::string::npos ? std::nullopt : parse_number(std::string_view(text).substr(at + 1));
+  if (!address) return errorf("--code %s: give FILE@ADDRESS, for example Image@0xffffffff80000000", text.c_str());
+  Result<FileImage> file = FileImage::open(text.substr(0, at));
+  if (!file) return file.error();
+  if (file->size() > UINT64_MAX - *address) return errorf("--code %s: it would reach beyond the end of all addresses", text.c_str());
+  segments_.push_back({*address, file->size(), files_.size(), 0});
   files_.push_back(std::move(*file));
   return {};
 }

@@ -15,6 +15,8 @@ class GuestCode {
  public:
   // Errors: unreadable, no RV64 ELF, damaged headers.
   Status add(const std::string& path);
+  // "FILE@ADDRESS": all of a file as it lies at a virtual address (a Linux Image). Errors: the form, unreadable.
+  Status add_raw(const std::string& text);
   bool empty() const { return segments_.empty(); }
   // Instructions before and after `address` as "address: text" by address; a few lines each. Nothing where no file has it.
   void around(uint64_t address, std::map<uint64_t, std::string>* lines) const;

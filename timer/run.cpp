@@ -105,7 +105,7 @@ bool timerlist_run_timers(QEMUTimerList* timer_list) {
   return progress;
 }
 
-bool qemu_clock_run_timers(QEMUClockType type) { return timerlist_run_timers(main_loop_tlg.tl[type]); }
+bool qemu_clock_run_timers(QEMUClockType type) { return timerlist_run_timers(main_list(type)); }
 
 bool qemu_clock_run_all_timers(void) {
   bool progress = false;

@@ -156,6 +156,7 @@ QEMUTimerList* timerlist_new(QEMUClockType type, QEMUTimerListNotifyCB* cb, void
 
 void timerlist_free(QEMUTimerList* timer_list) {
   MaskGuard guard;
+  check_list(timer_list);
   TIMER_CHECK(!timerlist_has_timers(timer_list), "timerlist_free of a list with active timers");
   TIMER_CHECK(timer_list->running == 0, "timerlist_free of a list that is being run");
   QEMUTimerList** place = &clocks[timer_list->type].lists;
@@ -167,15 +168,20 @@ void timerlist_free(QEMUTimerList* timer_list) {
   free(timer_list);
 }
 
-bool timerlist_has_timers(QEMUTimerList* timer_list) { return timer_list->active.size() != 0; }
+bool timerlist_has_timers(QEMUTimerList* timer_list) {
+  check_list(timer_list);
+  return timer_list->active.size() != 0;
+}
 
 bool timerlist_expired(QEMUTimerList* timer_list) {
+  check_list(timer_list);
   MaskGuard guard;
   const QEMUTimer* top = timer_list->active.top();
   return top != nullptr && top->expire_time <= qemu_clock_get_ns(timer_list->type);
 }
 
 int64_t timerlist_deadline_ns(QEMUTimerList* timer_list) {
+  check_list(timer_list);
   MaskGuard guard;
   if (!clocks[timer_list->type].enabled) return -1;
   return deadline_of(timer_list->type, timer_list->active.top());

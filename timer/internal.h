@@ -34,6 +34,11 @@ class MaskGuard {
   MaskGuard& operator=(const MaskGuard&) = delete;
 };
 
+// A group that was never made, or main_loop_tlg before init_clocks().
+inline void check_list(const QEMUTimerList* list) {
+  TIMER_CHECK(list != nullptr, "no such timer list: init_clocks (for a group of your own: timerlistgroup_init) comes first");
+}
+
 inline int64_t saturating_add(int64_t a, int64_t b) {
   int64_t sum;
   if (!__builtin_add_overflow(a, b, &sum)) return sum;

@@ -80,6 +80,7 @@ void timer_set_replay_checkpoint(bool (*checkpoint)(void* opaque, QEMUClockType 
 }
 
 bool timerlist_run_timers(QEMUTimerList* timer_list) {
+  check_list(timer_list);
   MaskGuard guard;
   const QEMUClockType type = timer_list->type;
   const QEMUClock& clock = clocks[type];

@@ -33,6 +33,9 @@ TEST_F(TimerMisuseDeathTest, no_group) {
   virtual_timer_host_start(kVirtualMaskLazy);
   QEMUTimerListGroup group{};
   EXPECT_DEATH(timer_init_full(&timer, &group, QEMU_CLOCK_HOST, 1, 0, nothing, nullptr), "before timerlistgroup_init");
+  EXPECT_DEATH(timerlistgroup_run_timers(&group), "no such timer list: .*timerlistgroup_init");
+  EXPECT_DEATH(timerlistgroup_deadline_ns(&group), "no such timer list");
+  EXPECT_DEATH(timerlistgroup_deinit(&group), "no such timer list");
   EXPECT_DEATH(timer_init_ns(&timer, QEMU_CLOCK_HOST, nullptr, nullptr), "timer without a callback");
   EXPECT_DEATH(qemu_clock_enable(QEMU_CLOCK_MAX, true), "no such clock");
   timer_reset();

@@ -2,7 +2,7 @@
 # Installs the timer libraries to a temporary prefix, builds the example projects against them from copies (nothing of the source tree is in reach)
 # and runs their tests: in C11 and in C++20, with each of gcc and clang that is there, and every warning an error. The walk-through of
 # timer/README.md is a third project: it must print what the page says.
-# Usage: package_test.sh BUILD_FOLDER C_EXAMPLE CPP_EXAMPLE README
+# Usage: package_test.sh BUILD_FOLDER C_EXAMPLE CPP_EXAMPLE TIMER_README
 set -eu
 build=$1
 work=$(mktemp -d)
@@ -14,6 +14,13 @@ quietly() {
   shift
   "$@" > "$log" 2>&1 || { cat "$log"; exit 1; }
 }
+
+# The library alone configures without what the emulator needs.
+quietly alone cmake -S "$(dirname "$4")/.." -B "$work/alone" -DMONOCHORD_TIMER_ONLY=ON -DCMAKE_BUILD_TYPE=Release
+if grep -iE '^[a-z_]*(zlib|fdt|gtest|capstone)' "$work/alone/CMakeCache.txt"; then
+  echo "the timer library alone looks for what only the emulator needs"
+  exit 1
+fi
 
 quietly install cmake --install "$build" --component timer --prefix "$work/prefix"
 cp -R "$2" "$work/c"

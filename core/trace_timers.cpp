@@ -35,35 +35,17 @@ const char* number_name(uint64_t number) {
   return "timer";
 }
 
-// Signals that found the mask closed, counted. The handler, which may have interrupted anything, notes when the first of them came; the pass that begins
-// later looks. `noted` is the handler's, `seen` is main's.
-struct Deferred {
-  volatile uint32_t noted = 0, seen = 0;
-  volatile int64_t since_ns = 0;
-};
-Deferred deferred;
-
-void note_deferred() {
-  if (deferred.noted == deferred.seen) deferred.since_ns = get_clock();
-  deferred.noted = deferred.noted + 1;
-}
-
 void pass_begins(const TimerEvent& event) {
-  const uint32_t noted = deferred.noted;
-  const bool was_deferred = noted != deferred.seen;
-  const int64_t since_ns = deferred.since_ns;
-  deferred.seen = noted;
-  if (deferred.noted != noted) deferred.since_ns = event.now_ns;  // one more came just now
   trace_alarm_raised();
-  if (was_deferred)
-    trace_alarm_deferred(event.now_ns - since_ns);
+  if (event.masked_ns >= 0)
+    trace_alarm_deferred(event.masked_ns);
   else
     trace_alarm_delivered(event.deadline_ns == INT64_MAX ? 0 : event.now_ns - event.deadline_ns);
 }
 
 void observe_timer(const TimerEvent& event) {
   const char* const name = event.name != nullptr ? event.name : number_name(event.number);
-  const bool guest = event.clock == QEMU_CLOCK_VIRTUAL && !(event.attributes & QEMU_TIMER_ATTR_EXTERNAL);
+  const bool guest = timer_event_of_guest(&event);
   const int64_t deadline = event.deadline_ns;
   switch (event.kind) {
     case kTimerEventArmed:
@@ -88,9 +70,6 @@ void observe_timer(const TimerEvent& event) {
 
 void observe(void*, const TimerEvent* event) {
   switch (event->kind) {
-    case kTimerEventSignalDeferred:
-      note_deferred();
-      break;
     case kTimerEventSignalRun:
       pass_begins(*event);
       break;
@@ -103,6 +82,7 @@ void observe(void*, const TimerEvent* event) {
       break;
     case kTimerEventTicksEnabled:
     case kTimerEventTicksDisabled:
+    case kTimerEventSignalDeferred:
       break;
     default:
       observe_timer(*event);
@@ -112,7 +92,6 @@ void observe(void*, const TimerEvent* event) {
 }  // namespace
 
 void trace_timers_start() {
-  deferred.seen = deferred.noted;
   if (trace_mask & kOurEvents) timer_set_observer(observe, nullptr);
 }
 

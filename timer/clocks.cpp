@@ -22,10 +22,22 @@ int64_t deadline_of(QEMUClockType type, const QEMUTimer* timer) {
   const int64_t delta = saturating_sub(timer->expire_time, qemu_clock_get_ns(type));
   return delta <= 0 ? 0 : delta;
 }
+
+void check_clock(QEMUClockType type) {
+  TIMER_CHECK(type >= 0 && type < QEMU_CLOCK_MAX, "no such clock");
+  TIMER_CHECK(clocks_made, "a clock was used before init_clocks");
+}
 }  // namespace
 
+namespace monochord {
+QEMUTimerList* main_list(QEMUClockType type) {
+  check_clock(type);
+  return main_loop_tlg.tl[type];
+}
+}  // namespace monochord
+
 void init_clocks(QEMUTimerListNotifyCB* notify_cb) {
-  TIMER_CHECK(!clocks_made, "init_clocks called twice");
+  TIMER_CHECK(!clocks_made, "init_clocks called twice: end each test with timer_reset");
   MaskGuard guard;
   clocks_made = true;
   clock_start = get_clock();
@@ -37,6 +49,7 @@ void init_clocks(QEMUTimerListNotifyCB* notify_cb) {
 }
 
 void timer_reset(void) {
+  TIMER_CHECK(timer_mask.depth == 0, "timer_reset with the mask closed, or in a callback: each timer_mask_enter needs its timer_mask_leave");
   MaskGuard guard;
   for (int type = 0; type < QEMU_CLOCK_MAX; type++) {
     QEMUTimerList*& list = main_loop_tlg.tl[type];
@@ -55,6 +68,7 @@ void timer_reset(void) {
   clock_start = 0;
   default_notify = nullptr;
   observer = nullptr;
+  timers_reset();
   names_reset();
   replay_reset();
   icount_reset();
@@ -83,9 +97,9 @@ int64_t qemu_clock_get_ns(QEMUClockType type) {
   return 0;
 }
 
-bool qemu_clock_has_timers(QEMUClockType type) { return timerlist_has_timers(main_loop_tlg.tl[type]); }
+bool qemu_clock_has_timers(QEMUClockType type) { return timerlist_has_timers(main_list(type)); }
 
-bool qemu_clock_expired(QEMUClockType type) { return timerlist_expired(main_loop_tlg.tl[type]); }
+bool qemu_clock_expired(QEMUClockType type) { return timerlist_expired(main_list(type)); }
 
 bool qemu_clock_use_for_deadline(QEMUClockType type) { return !(type == QEMU_CLOCK_VIRTUAL && icount_enabled()); }
 
@@ -107,6 +121,7 @@ void qemu_clock_notify(QEMUClockType type) {
 }
 
 void qemu_clock_enable(QEMUClockType type, bool enabled) {
+  check_clock(type);
   // No wait for callbacks that are running, as in QEMU: none runs elsewhere, and the run loop looks at the flag before each callback.
   if (clocks[type].enabled == enabled) return;
   MaskGuard guard;
@@ -141,6 +156,7 @@ QEMUTimerList* timerlist_new(QEMUClockType type, QEMUTimerListNotifyCB* cb, void
 
 void timerlist_free(QEMUTimerList* timer_list) {
   MaskGuard guard;
+  check_list(timer_list);
   TIMER_CHECK(!timerlist_has_timers(timer_list), "timerlist_free of a list with active timers");
   TIMER_CHECK(timer_list->running == 0, "timerlist_free of a list that is being run");
   QEMUTimerList** place = &clocks[timer_list->type].lists;
@@ -152,15 +168,20 @@ void timerlist_free(QEMUTimerList* timer_list) {
   free(timer_list);
 }
 
-bool timerlist_has_timers(QEMUTimerList* timer_list) { return timer_list->active.size() != 0; }
+bool timerlist_has_timers(QEMUTimerList* timer_list) {
+  check_list(timer_list);
+  return timer_list->active.size() != 0;
+}
 
 bool timerlist_expired(QEMUTimerList* timer_list) {
+  check_list(timer_list);
   MaskGuard guard;
   const QEMUTimer* top = timer_list->active.top();
   return top != nullptr && top->expire_time <= qemu_clock_get_ns(timer_list->type);
 }
 
 int64_t timerlist_deadline_ns(QEMUTimerList* timer_list) {
+  check_list(timer_list);
   MaskGuard guard;
   if (!clocks[timer_list->type].enabled) return -1;
   return deadline_of(timer_list->type, timer_list->active.top());

@@ -35,6 +35,8 @@ void window(TimerMaskWindow where) {
   if (__builtin_expect(ops->mask_window != nullptr, 0)) ops->mask_window(opaque, where);
 }
 
+void check_balance() { TIMER_CHECK(timer_mask.depth >= 0, "timer_mask_leave without its timer_mask_enter"); }
+
 void block(bool blocked) {
   if (ops->set_masked != nullptr) ops->set_masked(opaque, blocked);
 }
@@ -92,7 +94,7 @@ void arm_if_sooner() {
 }
 
 void run_timers_of_signal() {
-  observe(kTimerEventSignalRun, -1, nullptr, 0, armed_ns, observer != nullptr ? get_clock() : 0);
+  observe_pass(armed_ns);
   in_pass = true;
   timer_mask.in_handler = 1;
   run_driven_lists();
@@ -177,7 +179,8 @@ void host_reset() {
 using namespace monochord;
 
 void timer_host_install(const TimerHostOps* new_ops, void* new_opaque) {
-  TIMER_CHECK(timer_mask.depth == 0, "timer_host_install with the mask closed");
+  check_balance();
+  TIMER_CHECK(timer_mask.depth == 0, "timer_host_install with the mask closed: a timer_mask_enter without its timer_mask_leave");
   timer_mask.slow = 0;
   timer_mask.depth = 1;
   timer_signal_fence();
@@ -201,6 +204,7 @@ void timer_mask_enter_slow(void) {
 
 void timer_mask_leave_slow(void) {
   timer_signal_fence();
+  TIMER_CHECK(timer_mask.depth > 0, "timer_mask_leave without its timer_mask_enter");
   if (timer_mask.depth > 1) {
     timer_mask.depth = timer_mask.depth - 1;
     return;
@@ -222,7 +226,8 @@ bool timer_host_signal(void) {
   timer_mask.pending = 1;
   timer_signal_fence();
   if (timer_mask.depth != 0) {
-    observe(kTimerEventSignalDeferred, -1, nullptr, 0, 0, 0);
+    check_balance();
+    observe_deferred();
     return false;
   }
   run_passes(Entry::kSignal);

@@ -34,6 +34,11 @@ class MaskGuard {
   MaskGuard& operator=(const MaskGuard&) = delete;
 };
 
+// A group that was never made, or main_loop_tlg before init_clocks().
+inline void check_list(const QEMUTimerList* list) {
+  TIMER_CHECK(list != nullptr, "no such timer list: init_clocks (for a group of your own: timerlistgroup_init) comes first");
+}
+
 inline int64_t saturating_add(int64_t a, int64_t b) {
   int64_t sum;
   if (!__builtin_add_overflow(a, b, &sum)) return sum;
@@ -59,6 +64,13 @@ void host_alarm_wanted();
 void host_alarm_wanted_for(QEMUTimerList* list);
 void host_reset();
 
+// timers.cpp
+void timers_reset();
+
+// clocks.cpp
+// Of main_loop_tlg; a check before init_clocks().
+QEMUTimerList* main_list(QEMUClockType type);
+
 // timers_state.cpp
 // VIRTUAL and VIRTUAL_RT deadlines on the monotonic clock are `expire - ticks_clock_offset()` while ticks are enabled.
 int64_t ticks_clock_offset();
@@ -76,8 +88,12 @@ void names_reset();
 extern TimerObserver* observer;
 void observe_now(const TimerEvent& event);
 inline void observe(TimerEventKind kind, int clock, const char* name, uint64_t number, int64_t deadline_ns, int64_t now_ns, int attributes = 0) {
-  if (__builtin_expect(observer != nullptr, 0)) observe_now({kind, clock, name, number, deadline_ns, now_ns, attributes});
+  if (__builtin_expect(observer != nullptr, 0)) observe_now({kind, clock, name, number, deadline_ns, now_ns, attributes, -1});
 }
+// The signal found the mask closed. From the handler, over any code.
+void observe_deferred();
+// The pass over all timers begins.
+void observe_pass(int64_t armed_ns);
 
 // run.cpp
 // Runs every driven list of every clock: what the handler does.

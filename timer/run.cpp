@@ -80,6 +80,7 @@ void timer_set_replay_checkpoint(bool (*checkpoint)(void* opaque, QEMUClockType 
 }
 
 bool timerlist_run_timers(QEMUTimerList* timer_list) {
+  check_list(timer_list);
   MaskGuard guard;
   const QEMUClockType type = timer_list->type;
   const QEMUClock& clock = clocks[type];
@@ -105,7 +106,7 @@ bool timerlist_run_timers(QEMUTimerList* timer_list) {
   return progress;
 }
 
-bool qemu_clock_run_timers(QEMUClockType type) { return timerlist_run_timers(main_loop_tlg.tl[type]); }
+bool qemu_clock_run_timers(QEMUClockType type) { return timerlist_run_timers(main_list(type)); }
 
 bool qemu_clock_run_all_timers(void) {
   bool progress = false;

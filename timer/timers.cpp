@@ -8,9 +8,11 @@ using namespace monochord;
 namespace {
 
 uint64_t last_number;
+uint64_t last_number_before_reset;
 
 void check_initialised(const QEMUTimer* ts) {
-  TIMER_CHECK(ts->timer_list != nullptr, "timer armed before timer_init (or before init_clocks), or after timer_deinit");
+  TIMER_CHECK(ts->timer_list != nullptr, "timer armed before timer_init, or after timer_deinit or timer_reset");
+  TIMER_CHECK(ts->number > last_number_before_reset, "timer of before timer_reset armed: call timer_init again");
 }
 
 // A list of ours that `ts` claims to be active in, or null. `ts` may be memory that was never initialised: nothing it holds is followed.
@@ -35,14 +37,20 @@ void insert_and_notify(QEMUTimer* ts, int64_t expire_time) {
 
 }  // namespace
 
+namespace monochord {
+void timers_reset() { last_number_before_reset = last_number; }
+}  // namespace monochord
+
 void timer_init_full(QEMUTimer* ts, QEMUTimerListGroup* timer_list_group, QEMUClockType type, int scale, int attributes, QEMUTimerCB* cb,
                      void* opaque) {
   TIMER_CHECK(type >= 0 && type < QEMU_CLOCK_MAX, "no such clock");
   MaskGuard guard;
   const QEMUTimerList* claimed = claimed_list(ts);
   TIMER_CHECK(claimed == nullptr || !claimed->active.contains(ts), "timer_init of a timer that is armed: call timer_del first");
-  name_forget(ts);
+  TIMER_CHECK(cb != nullptr, "timer without a callback");
   if (timer_list_group == nullptr) timer_list_group = &main_loop_tlg;
+  TIMER_CHECK(timer_list_group->tl[type] != nullptr, "timer_init before init_clocks (or before timerlistgroup_init, for a group of your own)");
+  name_forget(ts);
   ts->expire_time = -1;
   ts->timer_list = timer_list_group->tl[type];
   ts->cb = cb;

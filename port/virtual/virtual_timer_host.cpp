@@ -1,5 +1,9 @@
 #include "port/virtual/virtual_timer_host.h"
 
+#include <qemu/timer.h>
+
+#include "timer/check.h"
+
 namespace {
 
 constexpr int kWindows = 4;
@@ -88,6 +92,13 @@ void virtual_timer_host_install(VirtualMasking masking) {
   timer_host_install(&host.ops, nullptr);
 }
 
+void virtual_timer_host_start(VirtualMasking masking) {
+  virtual_timer_host_install(masking);
+  init_clocks(nullptr);
+  cpu_enable_ticks();
+  qemu_clock_enable(QEMU_CLOCK_VIRTUAL, true);
+}
+
 void virtual_timer_host_set_ns(int64_t now_ns) { host.now_ns = now_ns; }
 
 int64_t virtual_timer_host_ns(void) { return host.now_ns; }
@@ -100,7 +111,10 @@ bool virtual_timer_host_deliver_due(void) {
 }
 
 int virtual_timer_host_advance_ns(int64_t delta_ns) {
-  const int64_t target_ns = host.now_ns + delta_ns;
+  TIMER_CHECK(!timer_in_handler(), "virtual_timer_host_advance_ns in a callback: virtual_timer_host_set_ns moves time there");
+  TIMER_CHECK(delta_ns >= 0, "virtual_timer_host_advance_ns backwards: virtual_timer_host_set_ns does that");
+  int64_t target_ns;
+  if (__builtin_add_overflow(host.now_ns, delta_ns, &target_ns)) target_ns = INT64_MAX - 1;  // INT64_MAX is "not armed"
   int delivered = 0;
   int at_this_instant = 0;
   while (host.armed_ns <= target_ns && at_this_instant < kMaxSignalsAtOnce) {
@@ -129,6 +143,8 @@ void virtual_timer_host_signal_in_window(TimerMaskWindow window, int count) {
   host.signals_in_window[window] = count;
   update_window_hook();
 }
+
+int virtual_timer_host_signals_left(TimerMaskWindow window) { return host.signals_in_window[window]; }
 
 void virtual_timer_host_on_window(void (*hook)(void* opaque, TimerMaskWindow window), void* opaque) {
   host.window_hook = hook;

@@ -1,10 +1,11 @@
 // The virtual host of the timer library: time moves when a test says so, signals arrive where it says. Nothing sleeps. C11 and C++.
 //
 // Example:
-//   virtual_timer_host_install(kVirtualMaskLazy);
-//   init_clocks(NULL);
+//   virtual_timer_host_start(kVirtualMaskLazy);
+//   timer_init_ns(&timer, QEMU_CLOCK_VIRTUAL, callback, NULL);
 //   timer_mod_ns(&timer, 100);
 //   virtual_timer_host_advance_ns(100);   // the callback runs at 100
+//   timer_reset();                        // the end of the test, while its timers still exist
 //
 // Rules
 // - It behaves as a host with one alarm and one signal: the alarm fires once and is then not armed; a signal that finds the signal blocked (in the
@@ -24,13 +25,16 @@ typedef enum VirtualMasking { kVirtualMaskLazy, kVirtualMaskStrict } VirtualMask
 
 // Installs the host at monotonic time 0, calendar 0, ticks 0, with all counters 0 and no scripts. Call timer_reset() between two tests.
 void virtual_timer_host_install(VirtualMasking masking);
+// What most tests begin with: installs, makes the clocks, and starts VIRTUAL (init_clocks, cpu_enable_ticks, qemu_clock_enable), which then shows the
+// host's monotonic time. After init_clocks alone VIRTUAL stands still and its timers never fire.
+void virtual_timer_host_start(VirtualMasking masking);
 
 // --- time -----------------------------------------------------------------------------------------------------
 // Moves the monotonic clock without delivering anything.
 void virtual_timer_host_set_ns(int64_t now_ns);
 int64_t virtual_timer_host_ns(void);
 // Moves it forward, stopping at each deadline of the alarm to deliver the signal. Returns how many signals were delivered. An alarm that is always due
-// is delivered at most 64 times at one instant.
+// is delivered at most 64 times at one instant. Not in callbacks, and not back: checked.
 int virtual_timer_host_advance_ns(int64_t delta_ns);
 // Delivers the alarm if it is due now; returns whether it was.
 bool virtual_timer_host_deliver_due(void);
@@ -41,8 +45,10 @@ void virtual_timer_host_set_ticks(int64_t ticks);      // the host's counter jum
 // --- signals --------------------------------------------------------------------------------------------------
 // The alarm's signal arrives now, whether the alarm is due or not. Returns whether callbacks could run at once.
 bool virtual_timer_host_signal(void);
-// The next `count` times that the outermost leave passes this window, a signal arrives there.
+// The next `count` times that the outermost leave passes this window, a signal arrives there. The last two windows are passed only when something is
+// pending; virtual_timer_host_signals_left says how many of them have not arrived yet.
 void virtual_timer_host_signal_in_window(TimerMaskWindow window, int count);
+int virtual_timer_host_signals_left(TimerMaskWindow window);
 // Called at each window (after the scripted signals); NULL: no more.
 void virtual_timer_host_on_window(void (*hook)(void* opaque, TimerMaskWindow window), void* opaque);
 

@@ -442,6 +442,67 @@ TEST_F(TraceTimersTest, ASignalThatFindsTheMaskClosedIsDeferredForSoLong) {
   EXPECT_EQ(lines, (Lines{"alarm_delivered late=0ns", "alarm_deferred masked=60ns", "alarm_delivered late=0ns"}));
 }
 
+// The library alone (timer_event_text) gives the lines that the emulator's trace has.
+TEST_F(TraceTimersTest, TheLibrarysOwnTextIsTheTraces) {
+  QEMUTimer guest, outside, wall;
+  const auto nothing = [](void*) {};
+  timer_init_ns(&guest, QEMU_CLOCK_VIRTUAL, nothing, nullptr);
+  timer_init_full(&outside, nullptr, QEMU_CLOCK_VIRTUAL, SCALE_NS, QEMU_TIMER_ATTR_EXTERNAL, nothing, nullptr);
+  timer_init_ns(&wall, QEMU_CLOCK_HOST, nothing, nullptr);
+  timer_set_name(&guest, "dev.guest");
+  timer_set_name(&outside, "dev.outside");  // `wall` has none
+  const auto scenario = [&] {
+    virtual_timer_host_set_ns(0);
+    timer_mod_ns(&guest, 100);
+    timer_mod_ns(&outside, 100);
+    timer_mod_ns(&wall, 130);
+    pass(140);
+    timer_mod_ns(&guest, 200);
+    virtual_timer_host_set_ns(240);
+    virtual_timer_host_signal();  // the BQL is held
+    virtual_timer_host_set_ns(300);
+    pass(0);
+    timer_mod_ns(&guest, 1000);
+    timer_mod_ns(&wall, 1000);
+    pass(0);
+    timer_del(&guest);
+    timer_del(&wall);
+    qemu_clock_enable(QEMU_CLOCK_HOST, false);
+    qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
+    qemu_clock_enable(QEMU_CLOCK_VIRTUAL, true);
+    qemu_clock_enable(QEMU_CLOCK_HOST, true);
+    bql_unlock();
+    virtual_timer_host_signal();  // a stray one, which takes the alarm away
+    bql_lock();
+  };
+  start("timer_* host_timer_* alarm_* clock_enabled");
+  scenario();
+  EXPECT_EQ(trace_finish(0), 0);
+  Lines traced = lines_of(path);
+  EXPECT_EQ(traced.size(), 10u) << "armed, fired, returned, twice; armed, cancelled; the clock off and on";
+  for (const std::string& line : lines_of(path + ".host")) traced.push_back(line);
+
+  static Lines streams[2];
+  streams[0].clear();
+  streams[1].clear();
+  timer_set_observer([](void*, const TimerEvent* event) {
+    char text[TIMER_EVENT_TEXT_MAX];
+    if (timer_event_text(text, sizeof text, event) == 0) return;
+    for (std::string_view rest = text; !rest.empty();) {
+      const size_t end = std::min(rest.find('\n'), rest.size());
+      const std::string line(rest.substr(0, end));
+      streams[!line.starts_with("timer_") && !line.starts_with("clock_")].push_back(line);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }, nullptr);
+  scenario();
+  timer_set_observer(nullptr, nullptr);
+  streams[0].insert(streams[0].end(), streams[1].begin(), streams[1].end());
+  EXPECT_EQ(streams[0], traced);
+  timer_set_name(&guest, nullptr);
+  timer_set_name(&outside, nullptr);
+}
+
 TEST_F(TraceTimersTest, NobodyListensWhereNoSuchEventIsOn) {
   start("marker");
   TestTimer timer(QEMU_CLOCK_VIRTUAL, [] {});

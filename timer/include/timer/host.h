@@ -19,6 +19,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -129,7 +130,8 @@ struct QEMUTimerListGroup;
 void timer_host_drive_group(struct QEMUTimerListGroup* group, bool driven);
 
 // Undoes init_clocks() and everything that was set since: active timers become idle, all state is as at process start but for the installed
-// host and the counter that numbers timers. For tests and a clean end. Other groups must be gone.
+// host and the counter that numbers timers. For tests and a clean end. Armed timers must still be there, other groups must be gone; a timer of
+// before it must be initialised again: checked. Not with the mask closed.
 void timer_reset(void);
 
 // Called when one of the library's own checks fails, before it aborts (to restore a terminal). May be NULL.
@@ -149,7 +151,7 @@ typedef enum TimerEventKind {
   kTimerEventTicksEnabled,    // cpu_enable_ticks
   kTimerEventTicksDisabled,
   kTimerEventHostArmed,       // deadline_ns: monotonic; INT64_MAX: disarmed
-  kTimerEventSignalRun,       // a pass over all timers begins; now_ns: monotonic
+  kTimerEventSignalRun,       // a pass over all timers begins; now_ns, deadline_ns (what the alarm was armed for): monotonic; masked_ns
   kTimerEventSignalDeferred,  // the signal found the mask closed. Sent from the signal handler over any code: no libc, no locks
 } TimerEventKind;
 
@@ -161,11 +163,20 @@ typedef struct TimerEvent {
   int64_t deadline_ns;
   int64_t now_ns;
   int attributes;        // the timer's (QEMU_TIMER_ATTR_...)
+  int64_t masked_ns;     // SignalRun: for how long the mask had kept the signal out; -1: it came with the mask open
 } TimerEvent;
 
 typedef void TimerObserver(void* opaque, const TimerEvent* event);
-// One observer; NULL takes it away. Called with the mask closed; it must not arm or cancel timers.
+// One observer; NULL takes it away. Called with the mask closed; it must not arm or cancel timers (checked).
 void timer_set_observer(TimerObserver* observer, void* opaque);
+
+// Whether a guest can see the event's timer: it is of VIRTUAL and not external. Traces call its events timer_..., the others' host_timer_...
+bool timer_event_of_guest(const TimerEvent* event);
+// The event in the words of Monochord's own trace, without newline: "timer_fired timer=uart.rx clock=virtual deadline=1000ns late=20ns". SignalRun is
+// two lines (alarm_raised, and alarm_delivered or alarm_deferred). Returns the length of the whole text, as snprintf does; 0 for an event that has no
+// line: ticks, clocks other than VIRTUAL, SignalDeferred (its SignalRun says it). Calls snprintf, but not for SignalDeferred: any context.
+int timer_event_text(char* text, size_t size, const TimerEvent* event);
+#define TIMER_EVENT_TEXT_MAX 160  // enough with a name of up to 32 characters
 
 #ifdef __cplusplus
 }

@@ -107,12 +107,13 @@ def main():
         for number, wanted, ring in ((signal.SIGABRT, -signal.SIGABRT, 5), (signal.SIGABRT, -signal.SIGABRT, 0), (signal.SIGTERM, 0, 0)):
             file = path / f'{number}{ring}'
             process = subprocess.Popen([PROGRAM, '-bios', 'none', '-display', 'none', '-serial', 'stdio', '-kernel', str(OWN_GUESTS / 'asleep.elf'), '-trace',
-                                        f'*,file={file}' + (f',ring={ring}' if ring else '')], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL)
+                                        f'*,file={file}' + (f',ring={ring}' if ring else '')], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL)  # an input that stays open, or its sleep would be a deadlock
             check(process.stdout.readline() == b'asleep\n', 'the guest')
             process.send_signal(number)
             check(process.wait(timeout=20) == wanted, f'{number!r}: {process.returncode}')
             process.stdout.close()
+            process.stdin.close()
             trace = Trace(file)
             check(trace.events[-1].name in ('mmio_write', 'csr_write', 'wfi_entered', 'clock_enabled'), f'{number!r}: {trace.events[-1]}')
         passed('a crash and SIGTERM leave a whole file')

@@ -18,7 +18,7 @@ namespace monochord {
 
 #ifdef MONOCHORD_NO_PROCESSES
 
-int check_determinism(const Options&, const std::function<int(const Options&)>&) {
+int check_determinism(const Options&, int (*)(const Options&)) {
   error_report("--check-determinism starts a process for each run, and this build knows no way to start one; use the normal build");
   return 1;
 }
@@ -64,7 +64,7 @@ bool replace_fd(int fd, const char* path, int flags) {
 }
 
 // In the child: nobody types, the console goes to a file, and every event of the guest is traced.
-int run_child(Options options, const Run& run, const std::function<int(const Options&)>& run_once) {
+int run_child(Options options, const Run& run, int (*run_once)(const Options&)) {
   if (!replace_fd(STDIN_FILENO, "/dev/null", O_RDONLY) || !replace_fd(STDOUT_FILENO, run.console.c_str(), O_WRONLY | O_CREAT | O_TRUNC)) return 1;
   options.trace = TraceRequest{};
   for (unsigned event = 0; event < kTraceEventCount; event++)
@@ -116,7 +116,7 @@ bool is_same(const Run& first, const Run& other, unsigned number) {
 
 }  // namespace
 
-int check_determinism(const Options& options, const std::function<int(const Options&)>& run_once) {
+int check_determinism(const Options& options, int (*run_once)(const Options&)) {
   Scratch scratch;
   if (Status ok = scratch.make(); !ok) {
     error_report("%s", ok.error().message.c_str());

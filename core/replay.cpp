@@ -148,6 +148,15 @@ int replay_end(int status, ShutdownCause cause) {
   return state.failed ? 1 : status;
 }
 
+std::string replay_status() {
+  if (replay_mode_now == ReplayMode::kRecord) return stringf("recording to %s: %llu records\n", state.writer->path().c_str(), ull(state.writer->records()));
+  if (replay_mode_now == ReplayMode::kNone) return "neither recording nor replaying\n";
+  const ReplayRecord* next = state.reader->peek();
+  std::string text = stringf("replaying %s", state.reader->path().c_str());
+  if (next != nullptr) text += stringf(": the next record is at instruction %llu", ull(next->instruction));
+  return text + "\n";
+}
+
 void replay_forget() {
   state = State{};
   replay_mode_now = ReplayMode::kNone;

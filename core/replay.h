@@ -34,6 +34,9 @@ void replay_start_playing(std::unique_ptr<ReplayReader> reader);
 // The run is over with `status`, because of `cause`. Recording: closes the file. Playing: says whether the end is the recorded one; returns the status to exit with.
 int replay_end(int status, ShutdownCause cause);
 
+// A line for people: recording or replaying what, how far.
+std::string replay_status();
+
 // --- the loop's ---------------------------------------------------------------------------------------------------------
 // A turn begins; `asleep`: every hart sleeps. Decides whether this turn may look outside, and brings VIRTUAL up to date where it does.
 void replay_turn(bool asleep, bool guest_left_by_itself);

@@ -109,6 +109,7 @@ void ReplayWriter::append(const ReplayRecord& record) {
     CHECK(record.bytes.size() <= kInputMax);
     put_text(records_, record.bytes);
   }
+  count_++;
   instruction_ = record.instruction;
   virtual_ns_ = record.virtual_ns;
   if (records_.size() >= kFlushAt) flush();

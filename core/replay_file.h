@@ -52,6 +52,8 @@ class ReplayWriter {
   void append(const ReplayRecord& record);
   // After kEnd. False: something could not be written.
   bool close();
+  const std::string& path() const { return path_; }
+  uint64_t records() const { return count_; }
 
  private:
   ReplayWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -63,6 +65,7 @@ class ReplayWriter {
   int fd_;
   bool broken_ = false;
   std::string records_;
+  uint64_t count_ = 0;
   uint64_t instruction_ = 0;
   int64_t virtual_ns_ = 0;
 };

@@ -3,8 +3,10 @@
 
 #include <cinttypes>
 
+#include "core/guest_time.h"
 #include "core/log.h"
 #include "core/main_loop.h"
+#include "core/replay.h"
 #include "core/suggest.h"
 #include "tcg/jit/counters.h"
 #include "tools/monochord/monitor.h"
@@ -77,6 +79,16 @@ std::string info_timers(const std::string&) {
 
 std::string info_mtree(const std::string&) { return target.as != nullptr ? target.as->mtree() : std::string(); }
 std::string info_jit(const std::string&) { return jit_report(); }
+// How time goes, and what a recording has seen of it.
+std::string info_replay(const std::string&) {
+  static constexpr const char* kTimes[] = {"real time", "icount", "icount shift=auto", "real time, sampled"};
+  const IcountOptions time = icount_options();
+  std::string text = stringf("time: %s", kTimes[time.mode]);
+  if (time.mode == ICOUNT_PRECISE) text += stringf(" shift=%d", time.shift);
+  text += stringf(", %" PRIu64 " instructions, VIRTUAL %" PRId64 " ns, %" PRIu64 " inputs from outside\n", total_instructions(),
+                  qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), guest_inputs());
+  return text + replay_status();
+}
 std::string info_status(const std::string&) { return stringf("VM status: %s\n", runstate_name(runstate())); }
 std::string info_version(const std::string&) { return version_text(); }
 std::string info_name(const std::string&) { return target.name.empty() ? std::string() : target.name + "\n"; }
@@ -150,6 +162,7 @@ const Command kCommands[] = {
     {"info mtree", "", "the memory map: regions and who answers where", info_mtree},
     {"info cpus", "", "harts, their pc and instruction counts", info_cpus},
     {"info jit", "", "what the JIT made and did: units, exits, slow paths, TLB", info_jit},
+    {"info replay", "", "how time goes; what is recorded or replayed", info_replay},
     {"info status", "", "whether the machine runs", info_status},
     {"info version", "", "the version", info_version},
     {"info name", "", "the name given with -name", info_name},

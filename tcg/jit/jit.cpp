@@ -54,10 +54,10 @@ int64_t counting_ns() {
   return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
 }
 
-// The longest way between two looks at the budget: forward through a page, and a last unit. Without chaining it is a unit.
+// The longest way between two looks at the budget: forward through a page, and a last unit. Where each unit looks, or without chaining, it is a unit.
 static int64_t reserve_for(const JitOptions& options) {
   if (options.one_insn && !options.chain) return 1;
-  return options.chain ? 2048 + 2 * kUnitInsnsMax : kUnitInsnsMax;
+  return options.chain && !options.look ? 2048 + 2 * kUnitInsnsMax : kUnitInsnsMax;
 }
 
 Jit::Jit(RiscvCpu& cpu, Interpreter& interpreter, TbCache& cache)

@@ -4,7 +4,7 @@
 // Rules
 // - run() stands where the interpreter's inner loop does: the BQL is free while code runs, and taken for everything else.
 // - The budget of generated code is the hart's budget less a reserve, the longest way between two looks at it; the interpreter runs the reserve. So a
-//   run stops after exactly as many instructions as it was given.
+//   run stops after exactly as many instructions as it was given. JitOptions::look makes it a unit, where slices are short.
 // - A kick: exit_request is set in memory and, where the signal interrupted generated code, the budget is taken out of its register
 //   (JitFrame::stolen keeps the count). Code that is entered looks at exit_request behind loading its budget, so no kick is lost.
 #pragma once

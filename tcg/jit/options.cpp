@@ -23,6 +23,7 @@ constexpr Switch kSwitches[] = {
     {"x-slots", &JitOptions::slots, "each access of U and M mode remembers its page (default on)"},
     {"x-groups", &JitOptions::groups, "one check for accesses off one register (default on)"},
     {"x-follow", &JitOptions::follow, "units go on behind direct jumps (default on)"},
+    {"x-look", &JitOptions::look, "each unit looks at the budget (default on where the guest's own instructions end a slice: -icount, -replay)"},
     {"x-count", &JitOptions::count, "instructions are counted (default on; off is for benchmarks, with x-slots=off: what depends on the count is wrong)"},
 };
 
@@ -37,7 +38,7 @@ std::string jit_option_help() {
          stringf("  %-22s %s\n", "x-units=N", "so many units in each half of the room for code, for tests");
 }
 
-const char* jit_option_names() { return "tb-size=MiB, one-insn-per-tb=, x-chain=, x-slots=, x-groups=, x-follow=, x-count=, x-tlb-entries=N, x-units=N"; }
+const char* jit_option_names() { return "tb-size=MiB, one-insn-per-tb=, x-chain=, x-slots=, x-groups=, x-follow=, x-look=, x-count=, x-tlb-entries=N, x-units=N"; }
 
 Status set_jit_option(JitOptions& options, const std::string& key, const std::string& value) {
   for (const Switch& s : kSwitches) {

@@ -19,6 +19,7 @@ struct JitOptions {
   bool slots = true;                // x-slots: each access of U and M mode remembers its page
   bool groups = true;               // x-groups: one check for accesses off one register
   bool follow = true;               // x-follow: units go on behind direct jumps
+  bool look = false;                // x-look: every unit looks at the budget, not those alone that are entered backward or from another page
   bool count = true;                // x-count: off to measure what counting instructions costs; counts are wrong then
   unsigned tlb_entries = 4096;      // x-tlb-entries: a small TLB, for tests
   unsigned units_max = ~0u;         // x-units: so many in each half of the cache, for tests of eviction

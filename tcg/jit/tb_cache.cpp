@@ -279,7 +279,7 @@ void TbCache::link(TbExit& exit, TranslationBlock& to) {
   exit.to = &to;
   exit.next_in = to.incoming;
   to.incoming = &exit;
-  x86_64::Emitter::patch(exit.field, exit.backward ? to.entry_check : to.entry);
+  x86_64::Emitter::patch(exit.field, exit.backward || options_.look ? to.entry_check : to.entry);
 }
 
 void TbCache::link_far(RiscvCpu& hart, TbExit& exit, uint64_t page_va, uint64_t va, const uint8_t* code) {

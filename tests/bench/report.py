@@ -156,11 +156,15 @@ def print_report(results):
         print(f'FAILED {failure}')
 
 
-def update_readme(results):
-    file = HERE / 'README.md'
+def replace_section(file, begin, end, circumstances_, failures, tables_):
+    """What stands between two lines of a file becomes the facts, what failed and the tables."""
     text = file.read_text()
-    begin, end = text.index(BEGIN), text.index(END)
-    facts = '\n'.join(f'- {name}: {value}' for name, value in results['circumstances'].items())
-    failures = ''.join(f'- **failed**: {failure.splitlines()[0]}\n' for failure in results['failures'])
-    body = '\n\n'.join([f'{facts}\n{failures}'.strip(), *map(markdown, tables(results))])
-    file.write_text(f'{text[:begin]}{BEGIN}\n{body}\n{text[end:]}')
+    before, after = text[:text.index(begin)], text[text.index(end):]
+    facts = '\n'.join(f'- {name}: {value}' for name, value in circumstances_.items())
+    failed = ''.join(f'- **failed**: {failure.splitlines()[0]}\n' for failure in failures)
+    body = '\n\n'.join([f'{facts}\n{failed}'.strip(), *map(markdown, tables_)])
+    file.write_text(f'{before}{begin}\n{body}\n{after}')
+
+
+def update_readme(results):
+    replace_section(HERE / 'README.md', BEGIN, END, results['circumstances'], results['failures'], tables(results))

@@ -90,7 +90,7 @@ TEST(Options, AcceleratorsAndTheirKeys) {
   EXPECT_NE(error_of({"-accel", "interp,tb-size=3"}).find("only 'tcg' has this key"), std::string::npos);
   EXPECT_NE(error_of({"-accel", "interp", "-perfmap"}).find("-perfmap names generated code"), std::string::npos);
   const std::string help = parse({"-accel", "help"}).value().text;
-  for (const char* key : {"tb-size=", "one-insn-per-tb=", "x-chain=", "x-slots=", "x-groups=", "x-follow=", "x-tlb-entries="})
+  for (const char* key : {"tb-size=", "one-insn-per-tb=", "x-chain=", "x-slots=", "x-groups=", "x-follow=", "x-look=", "x-tlb-entries="})
     EXPECT_NE(help.find(key), std::string::npos) << key;
 }
 

@@ -98,6 +98,8 @@ int run_machine(const Options& given) {
   int status = 1;
   const Status recording = start_record_or_replay(options);
   guest_time_start(options.icount);
+  // Slices are short and end in the middle of anything: the interpreter had too much of them.
+  jit_options().look |= slices_are_exact;
   Result<std::unique_ptr<Machine>> machine = recording ? Machine::create(options) : Result<std::unique_ptr<Machine>>(recording.error());
   if (!machine) error_report("%s", machine.error().message.c_str());
   else if (!options.dumpdtb.empty()) status = 0;

@@ -176,7 +176,7 @@ int Machine::run() {
   run.opaque = this;
   const int64_t start_ns = get_clock();
   int status = run_loop(run);
-  if (!schedule_end() && status == 0) status = 1;
+  if (!schedule_end()) status = 1;
   const int64_t run_ns = get_clock() - start_ns;
   for (const std::unique_ptr<GdbStub>& stub : gdb_) stub->exited(status);
   consoles_->flush();

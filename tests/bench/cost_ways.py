@@ -1,8 +1,8 @@
 """The ways to run a guest whose costs are compared, and what issue 4 asks of them."""
 from collections import namedtuple
 
-# `over` is the way that the ratio is to. `{file}` in `options` is a file of its own, `{of:NAME}` that of another way. `limits`: the most that the ratio
-# may be, by workload.
+# `over` is the way that the ratio is to. `{file}` in `options` is a file of its own, `{of:NAME}` that of another way. `limits`: the most that the
+# ratio may be, by workload.
 Way = namedtuple('Way', 'name engine title options over limits')
 
 # Issue 4's "timers, irqs and traps". -trace adds up.

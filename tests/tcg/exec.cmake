@@ -25,7 +25,7 @@ add_executable(tcg-exec-tests
 target_link_libraries(tcg-exec-tests PRIVATE monochord-tcg monochord-port monochord-port-virtual GTest::gtest_main)
 target_precompile_headers(tcg-exec-tests REUSE_FROM test-prelude)
 set(skipped JitTorture.*)
-set(variants interp one_insn one_insn_no_chain no_chain no_slots no_groups no_follow look tiny_tlb tiny_cache check_unit check_1000)
+set(variants interp one_insn_no_chain no_chain no_slots no_groups no_follow look tiny_tlb tiny_cache check_unit check_1000)
 if(MONOCHORD_SANITIZE)
   # Single steps through instrumented code find nothing more, nor do most variants.
   unit_tests(tcg-exec-tests 120 TEST_FILTER "-${skipped}")
@@ -37,7 +37,6 @@ endif()
 # The same program on what else there is: the interpreter, and the JIT with parts of it switched off or made small. Without chaining more time goes by
 # with the BQL held, so where alarms run says nothing there.
 set(interp interp)
-set(one_insn tcg,one-insn-per-tb=on)
 set(one_insn_no_chain tcg,one-insn-per-tb=on,x-chain=off)
 set(no_chain tcg,x-chain=off)
 set(no_slots tcg,x-slots=off)

@@ -31,7 +31,8 @@ inline ReplayMode replay_mode() { return replay_mode_now; }
 // Before guest_time_start(), which has to be given the mode of the recording.
 void replay_start_recording(std::unique_ptr<ReplayWriter> writer);
 void replay_start_playing(std::unique_ptr<ReplayReader> reader);
-// The run is over with `status`, because of `cause`. Recording: closes the file. Playing: says whether the end is the recorded one; returns the status to exit with.
+// The run is over with `status`, because of `cause`; returns the status to exit with. Recording: closes the file. Playing: says where the end is not the
+// recorded one.
 int replay_end(int status, ShutdownCause cause);
 
 // A line for people: recording or replaying what, how far.

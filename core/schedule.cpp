@@ -73,7 +73,8 @@ void schedule_start(Schedule schedule, Status (*pulse)(void* opaque, unsigned ir
 bool schedule_turn() {
   if (state.schedule.empty() || runstate() != RunState::kRunning) return true;
   const uint64_t now = total_instructions();
-  const bool held = std::any_of(state.schedule.holds.begin(), state.schedule.holds.end(), [now](const InterruptHold& hold) { return now >= hold.from && now < hold.to; });
+  const std::vector<InterruptHold>& holds = state.schedule.holds;
+  const bool held = std::any_of(holds.begin(), holds.end(), [now](const InterruptHold& hold) { return now >= hold.from && now < hold.to; });
   for (Cpu* cpu : cpu_list()) cpu->interrupts_held = held;
   const std::vector<InterruptPoint>& points = state.schedule.points;
   while (state.next < points.size() && points[state.next].at <= now) {

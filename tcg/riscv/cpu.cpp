@@ -80,7 +80,8 @@ RiscvHartPort RiscvCpu::port() {
 }
 
 uint64_t RiscvCpu::state_digest() const {
-  const uint64_t system[] = {state.pc, state.priv, state.mstatus, state.mie, mip(), state.mepc, state.mcause, state.sepc, state.scause, state.satp, state.fflags, state.frm};
+  const uint64_t system[] = {state.pc,     state.priv, state.mstatus, state.mie,  mip(),        state.mepc,
+                             state.mcause, state.sepc, state.scause,  state.satp, state.fflags, state.frm};
   uint64_t hash = trace_hash(kTraceHashSeed, reinterpret_cast<const uint8_t*>(state.x.data()), 32 * sizeof(uint64_t));
   hash = trace_hash(hash, reinterpret_cast<const uint8_t*>(state.f.data()), sizeof state.f);
   return trace_hash(hash, reinterpret_cast<const uint8_t*>(system), sizeof system);

@@ -100,6 +100,10 @@ int fuzz(uint64_t runs, uint64_t seed) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   const std::string good[] = {recording(fd, path, random, 3), recording(fd, path, random, 200), recording(fd, path, random, 6000)};
   uint64_t taken = 0;
+  const auto harm = [&](uint64_t run, const char* what) {
+    fprintf(stderr, "replay_fuzz: seed %llu, run %llu: %s\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(run), what);
+    return 1;
+  };
   for (uint64_t run = 0; run < runs; run++) {
     // The big one, of several chunks, now and then: it takes its time.
     std::string bytes = good[random() % 64 == 0 ? 2 : random() % 2];
@@ -111,20 +115,15 @@ int fuzz(uint64_t runs, uint64_t seed) {
     Result<std::unique_ptr<ReplayReader>> reader = ReplayReader::open(path);
     if (!reader) continue;
     taken++;
-    if (!repaired && bytes != original) {
-      fprintf(stderr, "replay_fuzz: seed %llu, run %llu: a changed file was taken\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(run));
-      return 1;
-    }
+    if (!repaired && bytes != original) return harm(run, "a changed file was taken");
     uint64_t records = 0, instruction = 0;
     for (; (*reader)->peek() != nullptr; (*reader)->next()) {
-      if ((*reader)->peek()->instruction < instruction || ++records > kRecordsMax) {
-        fprintf(stderr, "replay_fuzz: seed %llu, run %llu: records that make no sense\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(run));
-        return 1;
-      }
+      if ((*reader)->peek()->instruction < instruction || ++records > kRecordsMax) return harm(run, "records that make no sense");
       instruction = (*reader)->peek()->instruction;
     }
   }
-  printf("%llu mutated recordings: %llu whole enough to be read, none harmful\n", static_cast<unsigned long long>(runs), static_cast<unsigned long long>(taken));
+  printf("%llu mutated recordings: %llu whole enough to be read, none harmful\n", static_cast<unsigned long long>(runs),
+         static_cast<unsigned long long>(taken));
   return taken > 0 || runs < 1000 ? 0 : 1;
 }
 

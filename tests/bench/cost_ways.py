@@ -2,8 +2,8 @@
 from collections import namedtuple
 
 # `over` is the way that the ratio is to. `{file}` in `options` is a file of its own, `{of:NAME}` that of another way. `limits`: the most that the
-# ratio may be, by workload.
-Way = namedtuple('Way', 'name engine title options over limits')
+# ratio may be, by workload. `work`: of which workload alone.
+Way = namedtuple('Way', 'name engine title options over limits work', defaults=[None])
 
 # Issue 4's "timers, irqs and traps". -trace adds up.
 TRACED = ('timer_*', 'irq_line', 'interrupt_*', 'exception_taken', 'trap_entered', 'mret', 'sret')
@@ -25,7 +25,7 @@ WAYS = [
     Way('icount-trace-all', 'monochord', "`shift=0`, `-trace '*'`", ICOUNT + ' -trace *,file={file}', 'icount', {}),
     Way('qemu', 'qemu', 'QEMU, real time', '', None, {}),
     Way('qemu-icount', 'qemu', 'QEMU, `-icount shift=0,sleep=off`', ICOUNT, 'qemu', {}),
-    Way('qemu-record', 'qemu', 'QEMU, `shift=0,sleep=off,rr=record`', ICOUNT + ',rr=record,rrfile={file}', 'qemu', {}),
+    Way('qemu-record', 'qemu', 'QEMU, `shift=0,sleep=off,rr=record`', ICOUNT + ',rr=record,rrfile={file}', 'qemu', {}, 'boot'),
 ]
 
 # What the guest does besides booting and powering off. The programs are short: where others use the host, too, some run of each is left alone.

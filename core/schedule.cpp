@@ -60,8 +60,11 @@ bool act(const InterruptPoint& point) {
 }  // namespace
 
 void schedule_start(Schedule schedule, Status (*pulse)(void* opaque, unsigned irq), void* opaque) {
-  std::stable_sort(schedule.points.begin(), schedule.points.end(), [](const InterruptPoint& a, const InterruptPoint& b) { return a.at < b.at; });
-  state.schedule = std::move(schedule);
+  state.schedule.holds = std::move(schedule.holds);
+  // By instruction; those at one instruction in the order in which they were given.
+  std::vector<InterruptPoint>& points = state.schedule.points;
+  for (const InterruptPoint& point : schedule.points)
+    points.insert(std::upper_bound(points.begin(), points.end(), point.at, [](uint64_t at, const InterruptPoint& other) { return at < other.at; }), point);
   state.pulse = pulse;
   state.opaque = opaque;
   for (const InterruptPoint& point : state.schedule.points)

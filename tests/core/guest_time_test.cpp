@@ -243,7 +243,7 @@ std::string story(Kind kind, const char* options, int block) {
     if (n % 250 == 13) cpu.mmio([&] { once.mod_in(static_cast<int64_t>(n % 50)); });
     if (n % 400 == 99) {
       cpu.wfi = true;
-      cpu_reset_interrupt(cpu, CPU_INTERRUPT_HARD);
+      cpu.mmio([&] { cpu_reset_interrupt(cpu, CPU_INTERRUPT_HARD); });
     }
   };
   run_exactly(5000);

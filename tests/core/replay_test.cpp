@@ -120,7 +120,7 @@ Telling tell(Kind kind, const char* icount, ReplayMode mode, const std::string& 
     rig.pass(static_cast<int64_t>(random() % 200));
     if (n % 500 == 77) cpu.mmio([&] { device_timer.mod_in(static_cast<int64_t>(n % 3000)); });
     if (n % 300 == 299) {
-      cpu_reset_interrupt(cpu, CPU_INTERRUPT_HARD);
+      cpu.mmio([&] { cpu_reset_interrupt(cpu, CPU_INTERRUPT_HARD); });
       cpu.wfi = true;
     }
     if (n == 6000) cpu.mmio([&] { qemu_system_shutdown_request(ShutdownCause::kGuestShutdown, 0); });

@@ -69,8 +69,8 @@ bool sampled() { return icount_enabled() == ICOUNT_SAMPLED; }
 // Recording in real time: the next look at the clock is when VIRTUAL's next deadline comes. `looked`: this turn did.
 void look_again(bool looked) {
   const int64_t deadline = warp_deadline_ns();
-  if (looked) timer_mod_ns(&time_state.wake, cpu_get_clock() + (deadline >= 0 ? std::min(kSampleEveryNs, deadline) : kSampleEveryNs));
-  else if (deadline >= 0) timer_mod_anticipate_ns(&time_state.wake, cpu_get_clock() + deadline);
+  const int64_t next = cpu_get_clock() + (deadline >= 0 ? std::min(kSampleEveryNs, deadline) : kSampleEveryNs);
+  looked ? timer_mod_ns(&time_state.wake, next) : timer_mod_anticipate_ns(&time_state.wake, next);
 }
 
 // ... and while every hart sleeps. False: there is none.

@@ -57,7 +57,10 @@ ExecExit exec_slice(Cpu& cpu, int64_t budget) {
     timer_mask_enter();
     timer_host_commit();
   }
-  const ExecExit why = cpu.exec(budget);
+  // A signal that came since the turn began has left a note that only the next turn reads, and no other one is to come: not for a slice that only a
+  // signal ends.
+  const bool noted = counted && !slices_are_exact && timer_host_signalled();
+  const ExecExit why = noted ? ExecExit::kRequest : cpu.exec(budget);
   if (counted) timer_mask_leave();
   current_cpu = nullptr;
   CHECK(bql_locked() && !in_handler_context());

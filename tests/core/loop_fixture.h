@@ -24,6 +24,7 @@ class FakeCpu final : public Cpu {
   ~FakeCpu() override { cpu_list_remove(*this); }
 
   std::function<void(uint64_t)> insn;    // number of the instruction, from 0
+  std::function<void()> on_digest;       // asked for state_digest()
   std::function<void()> on_entry;        // in exec(), BQL held, after exit_request was cleared
   int block = 1;
   uint64_t breakpoint = UINT64_MAX;      // instruction number
@@ -56,7 +57,10 @@ class FakeCpu final : public Cpu {
   uint64_t instructions() const override { return count_; }
   uint64_t pc() const override { return count_; }
   void set_pc(uint64_t) override {}
-  uint64_t state_digest() const override { return count_; }
+  uint64_t state_digest() const override {
+    if (on_digest) on_digest();
+    return count_;
+  }
   std::string describe_wait() const override { return "pc " + std::to_string(count_); }
   std::string dump_state() const override { return "\n"; }
   bool gdb_read_register(unsigned, std::string*) const override { return false; }

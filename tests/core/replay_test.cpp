@@ -164,6 +164,39 @@ TEST_F(ReplayTest, a_recording_with_icount_holds_the_inputs) {
   }
 }
 
+TEST_F(ReplayTest, an_alarm_in_the_middle_of_a_look_is_not_the_last_one) {
+  LoopRig rig(Kind::kPosixLazy);
+  FakeCpu cpu;
+  auto writer = ReplayWriter::create(file_, "machine=fake\n");
+  ASSERT_TRUE(writer.ok());
+  replay_start_recording(std::move(*writer));
+  guest_time_start({ICOUNT_SAMPLED, 0, false, false});
+  vm_start();
+  // Interrupts of the guest's own bring look after look, each while an alarm is armed. The second digest takes until that alarm has come; afterwards
+  // only alarms end slices.
+  int digests = 0, execs = 0;
+  int64_t since_ns = INT64_MAX, last_ns = get_clock();
+  cpu.on_digest = [&] {
+    if (++digests != 2) return;
+    execs = cpu.execs;
+    const int64_t began = get_clock();
+    while (get_clock() - began < 20 * SCALE_MS) {
+    }
+    since_ns = get_clock();
+  };
+  cpu.insn = [&](uint64_t) {
+    const int64_t now = get_clock();
+    if (since_ns == INT64_MAX && now - last_ns > 200 * SCALE_US) {
+      last_ns = now;
+      cpu.mmio([&] { cpu_interrupt(cpu, CPU_INTERRUPT_HARD); });
+    }
+    if (since_ns != INT64_MAX && now - since_ns > 200 * SCALE_MS)
+      cpu.mmio([&] { qemu_system_shutdown_request(ShutdownCause::kGuestShutdown, 0); });
+  };
+  EXPECT_EQ(run_loop(RunOptions{}), 0);
+  EXPECT_GT(cpu.execs, execs + 2) << "a look every 4 ms goes on";
+}
+
 TEST_F(ReplayTest, a_run_that_goes_another_way_is_told_of) {
   tell(Kind::kVirtualLazy, "", ReplayMode::kRecord, file_, 1);
   std::string bytes = read_file(file_);

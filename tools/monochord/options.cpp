@@ -425,6 +425,8 @@ Status check_together(const Options& o) {
     const char* option = o.record.empty() ? "-replay" : "-record";
     if (o.icount.mode == ICOUNT_ADAPTATIVE) return errorf("%s: shift=auto follows the host; leave -icount out to record real time, or give a number as shift", option);
     if (!o.rtc_clock.empty() && o.rtc_clock != "vm") return errorf("%s: the host's clock is not recorded; use -rtc clock=vm or leave it out", option);
+    if (o.strict_masking && o.icount.mode == ICOUNT_DISABLED && !o.record.empty())
+      return errorf("-record: a slice ends with the alarm, which -strict-masking keeps out of it; leave one of them out");
     if (!o.gdb.empty()) return errorf("%s: what a debugger changes is not recorded; leave -gdb and -s out", option);
   }
   if (o.check_determinism != 0) {

@@ -63,7 +63,6 @@ int64_t warp_passed_ns(int64_t deadline_ns) {
   return deadline_ns < 0 ? passed : std::min(passed, deadline_ns);
 }
 
-
 bool sampled() { return icount_enabled() == ICOUNT_SAMPLED; }
 
 // Recording in real time: the next look at the clock is when VIRTUAL's next deadline comes. `looked`: this turn did.
